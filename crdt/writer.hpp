@@ -1,0 +1,58 @@
+// Writers: who wrote, and the small numbers that stand for them in memory.
+//
+//   writer_id := node id 16 | run 4 | nonce 4          24 bytes, one run of one node, never used again
+//   slot      := the number of a writer in one space of one process; never leaves it
+//
+// A table only grows while it runs (2^20 writers at most; `intern` answers `none` beyond, and what names the writer is refused).
+// Source: shared decision "a writer is one run of a node"; cf. Riak's actor epochs.
+#pragma once
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace dunlin {
+
+using node_id = std::array<std::uint8_t, 16>;
+
+struct writer_id {
+    node_id node{};
+    std::uint32_t run = 0;
+    std::uint32_t nonce = 0;
+    auto operator<=>(writer_id const&) const = default;
+};
+
+inline std::size_t hash_value(writer_id const& w) {
+    std::uint64_t a, b;
+    std::memcpy(&a, w.node.data(), 8), std::memcpy(&b, w.node.data() + 8, 8);
+    return std::size_t((a ^ b * 0x9E3779B97F4A7C15u ^ (std::uint64_t(w.run) << 32 | w.nonce)) * 0xFF51AFD7ED558CCDu);
+}
+
+class writers {
+    std::vector<writer_id> ids_;
+    boost::unordered_flat_map<writer_id, std::uint32_t> slots_;
+
+public:
+    static constexpr std::uint32_t none = ~std::uint32_t(0);
+    static constexpr std::size_t writers_max = 1u << 20;
+
+    /// The writer's slot, a new one if it has none. `none` when the table is full.
+    std::uint32_t intern(writer_id const& w) {
+        if (auto it = slots_.find(w); it != slots_.end()) return it->second;
+        if (ids_.size() == writers_max) return none;
+        slots_.emplace(w, std::uint32_t(ids_.size()));
+        ids_.push_back(w);
+        return std::uint32_t(ids_.size() - 1);
+    }
+    std::uint32_t find(writer_id const& w) const {
+        auto it = slots_.find(w);
+        return it == slots_.end() ? none : it->second;
+    }
+    writer_id const& id(std::uint32_t slot) const { return ids_[slot]; }
+    std::size_t size() const { return ids_.size(); }
+};
+
+} // namespace dunlin
