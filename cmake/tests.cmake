@@ -1,0 +1,89 @@
+# Tests, benchmarks, examples and snippets, found by their place:
+#
+#   tests/{crdt,net,lib,sim}/*_test.cpp          crdt_tests, net_tests, lib_tests, sim_tests
+#   tests/tidy_test.cpp                          tidy_tests
+#   tests/sim/*_main.cpp                         dunlin_sim
+#   tests/conformance/*.cpp                      conformance
+#   tests/fuzz/*_fuzz.cpp                        fuzz_NAME, each with tests/fuzz/driver.cpp
+#   benchmarks/{crdt,net,lib}/*_bench.cpp        crdt_bench, net_bench, lib_bench
+#   examples/demo*.cpp                           demo
+#   examples/NAME_test.cpp, examples/NAME.cpp    NAME_test (GoogleTest), NAME
+#   README.md, docs/*.md                         snippets/NAME
+#
+# A file in those folders that is none of these is a part of each program of its folder. Which tests run in which
+# build is said by their suite (see ./run): heavy_* in release, all others under ASan, threads_* under TSan.
+enable_testing()
+# All that runs under ASan. Tests and snippets are no part of `all`, so that a release build makes only what it needs.
+add_custom_target(unit)
+if(TARGET dunlin)
+  add_dependencies(unit dunlin)
+endif()
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+
+function(dunlin_files out)
+  file(GLOB found CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${ARGN})
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+function(dunlin_test_program name)
+  dunlin_program(${name} ${ARGN})
+  target_compile_definitions(${name} PRIVATE DUNLIN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE SQLite::SQLite3 sodium::sodium GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  add_dependencies(unit ${name})
+endfunction()
+
+foreach(folder crdt net lib sim)
+  dunlin_files(tests tests/${folder}/*_test.cpp)
+  if(tests)
+    dunlin_files(parts tests/${folder}/*.cpp)
+    list(FILTER parts EXCLUDE REGEX "_main\\.cpp$")
+    dunlin_test_program(${folder}_tests ${parts})
+  endif()
+endforeach()
+dunlin_files(tidy tests/tidy_test.cpp)
+if(tidy)
+  dunlin_test_program(tidy_tests ${tidy})
+endif()
+
+dunlin_files(sim tests/sim/*.cpp)
+list(FILTER sim EXCLUDE REGEX "_test\\.cpp$")
+if(sim MATCHES "_main\\.cpp")
+  dunlin_program(dunlin_sim ${sim})
+endif()
+dunlin_files(conformance tests/conformance/*.cpp)
+if(conformance)
+  dunlin_program(conformance ${conformance})
+endif()
+dunlin_files(fuzzers tests/fuzz/*_fuzz.cpp)
+foreach(file ${fuzzers})
+  get_filename_component(name ${file} NAME_WE)
+  string(REGEX REPLACE "_fuzz$" "" name ${name})
+  dunlin_program(fuzz_${name} ${file} tests/fuzz/driver.cpp)
+endforeach()
+
+foreach(folder crdt net lib)
+  dunlin_files(benches benchmarks/${folder}/*.cpp)
+  if(benches)
+    dunlin_program(${folder}_bench ${benches})
+    target_link_libraries(${folder}_bench PRIVATE benchmark::benchmark_main)
+  endif()
+endforeach()
+
+dunlin_files(demo examples/demo*.cpp)
+if(demo)
+  dunlin_program(demo ${demo})
+endif()
+dunlin_files(examples examples/*.cpp)
+foreach(file ${examples})
+  get_filename_component(name ${file} NAME_WE)
+  if(name MATCHES "_test$")
+    dunlin_test_program(${name} ${file})
+  elseif(NOT name MATCHES "^demo")
+    dunlin_program(${name} ${file})
+  endif()
+endforeach()
+
+include(cmake/snippets.cmake)
