@@ -15,8 +15,9 @@ class job {
     alignas(std::max_align_t) std::byte space_[room];
     void (*on_)(act, job&, job*) = nullptr;
 
-    template <class F> static constexpr bool fits =
-        sizeof(F) <= room && alignof(F) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<F>;
+    template <class F>
+    static constexpr bool fits = sizeof(F) <= room &&
+                                 alignof(F) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<F>;
 
     template <class F> static void inside(act what, job& self, job* to) {
         F& f = *std::launder(reinterpret_cast<F*>(self.space_));
@@ -27,18 +28,21 @@ class job {
     template <class F> static void outside(act what, job& self, job* to) {
         F*& f = *std::launder(reinterpret_cast<F**>(self.space_));
         if (what == act::run) return static_cast<void>((*f)());
-        if (what == act::move) ::new (to->space_) F*(f);
-        else delete f;
+        if (what == act::move)
+            ::new (to->space_) F*(f);
+        else
+            delete f;
     }
 
 public:
     job() = default;
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, job>)
-    explicit job(F&& f) {
+    requires(!std::is_same_v<std::decay_t<F>, job>) explicit job(F&& f) {
         using G = std::decay_t<F>;
-        if constexpr (fits<G>) ::new (space_) G(std::forward<F>(f)), on_ = &inside<G>;
-        else ::new (space_) G*(new G(std::forward<F>(f))), on_ = &outside<G>;
+        if constexpr (fits<G>)
+            ::new (space_) G(std::forward<F>(f)), on_ = &inside<G>;
+        else
+            ::new (space_) G*(new G(std::forward<F>(f))), on_ = &outside<G>;
     }
     job(job&& o) noexcept { take(o); }
     job& operator=(job&& o) noexcept {

@@ -2,9 +2,9 @@
 //
 //   generator(seed, "n1", 3)    the third run of node n1 in the world of that seed
 //
-// xoshiro256** (Blackman, Vigna 2018), its state filled by splitmix64 from the seed and a label, so that parts draw from
-// streams of their own: one more draw in a node does not shift what the network does.
-// Size 48 bytes. No secrets come from here: it is chance for simulations only.
+// xoshiro256** (Blackman, Vigna 2018), its state filled by splitmix64 from the seed and a label, so that parts draw
+// from streams of their own: one more draw in a node does not shift what the network does. Size 48 bytes. No secrets
+// come from here: it is chance for simulations only.
 #pragma once
 #include "../../net/seams.hpp"
 

@@ -11,7 +11,9 @@ namespace dunlin::sim {
 
 // ---- executor
 
-boost::asio::execution_context& executor::query(boost::asio::execution::context_t) const noexcept { return lane_->owner; }
+boost::asio::execution_context& executor::query(boost::asio::execution::context_t) const noexcept {
+    return lane_->owner;
+}
 
 void executor::push(job j) const {
     process& p = lane_->owner;
@@ -87,8 +89,10 @@ void pause::resume(boost::system::error_code error) {
     handler_.reset();
     auto where = h.get_executor();
     auto go = [h = std::move(h), error]() mutable { h(error); };
-    if (auto* direct = where.target<executor>()) direct->push(job(std::move(go)));
-    else boost::asio::post(where, std::move(go));
+    if (auto* direct = where.target<executor>())
+        direct->push(job(std::move(go)));
+    else
+        boost::asio::post(where, std::move(go));
 }
 
 // ---- process
@@ -206,8 +210,7 @@ template <class F> void world::run_as(process* p, F&& f) {
 // A ticket names a lane, and the lane's own first handler is run: so exchanging tickets never reorders one lane.
 bool world::run_ready() {
     while (!tickets_.empty()) {
-        if (shuffle_ && tickets_.size() > 1)
-            std::swap(tickets_.front(), tickets_[order_() % tickets_.size()]);
+        if (shuffle_ && tickets_.size() > 1) std::swap(tickets_.front(), tickets_[order_() % tickets_.size()]);
         lane& l = *tickets_.front();
         tickets_.pop_front();
         if (l.jobs.empty()) continue; // of a process that was killed
@@ -224,8 +227,7 @@ bool world::run_ready() {
 }
 
 bool world::step() {
-    if (++instant_steps_ > steps_at_one_instant_max)
-        throw std::logic_error("time stands still\n" + trace());
+    if (++instant_steps_ > steps_at_one_instant_max) throw std::logic_error("time stands still\n" + trace());
     if (run_ready()) return true;
     if (alarms_.empty()) return false;
     alarm& next = *alarms_.begin();

@@ -5,17 +5,18 @@
 //     ├── process "n2" ── ...
 //     └── alarms, ordered by (deadline, sequence)          time moves only when no handler is ready
 //
-// `step` runs one handler: of a lane drawn by the seed if `shuffle`, of the oldest otherwise; if none is ready, the next
-// alarm moves the time and rings. So a seed decides every order, a year costs as much as its events, and nothing sleeps.
-// asio's awaitable, co_spawn, channel and awaitable_operators run unchanged through any_io_executor.
+// `step` runs one handler: of a lane drawn by the seed if `shuffle`, of the oldest otherwise; if none is ready, the
+// next alarm moves the time and rings. So a seed decides every order, a year costs as much as its events, and nothing
+// sleeps. asio's awaitable, co_spawn, channel and awaitable_operators run unchanged through any_io_executor.
 //
-// kill(process) is a crash: its queued handlers, alarms and suspended operations are destroyed, none is run, and whatever
-// it is given later is destroyed too. Coroutine frames go before the objects they use, so kill first, then destroy those.
-// Killed from inside itself it goes when the running handler returns.
+// kill(process) is a crash: its queued handlers, alarms and suspended operations are destroyed, none is run, and
+// whatever it is given later is destroyed too. Coroutine frames go before the objects they use, so kill first, then
+// destroy those. Killed from inside itself it goes when the running handler returns.
 //
 // Outlives all that runs in it; processes stay (dead) until its end, since channels and timers may still point at them.
 // Size     some 500 bytes a process; a handler 64 bytes; an alarm costs no allocation.
-// Threads  one.  Errors  what a handler throws comes out of step(), and the world can go on; misuse is std::logic_error.
+// Threads  one.  Errors  what a handler throws comes out of step(), and the world can go on; misuse is
+// std::logic_error.
 #pragma once
 #include "job.hpp"
 #include "random.hpp"
@@ -74,7 +75,8 @@ public:
     bool operator==(executor const&) const noexcept = default;
 };
 
-/// A place in virtual time. Rings in the process it belongs to (none: in the world itself), which owns what it would run.
+/// A place in virtual time. Rings in the process it belongs to (none: in the world itself), which owns what it would
+/// run.
 class alarm : public boost::intrusive::set_base_hook<> {
     friend class world;
     world& world_;
@@ -251,7 +253,8 @@ template <class T> T world::run(executor where, awaitable<T> work, nanoseconds l
     };
     auto out = std::make_shared<outcome>();
     if constexpr (std::is_void_v<T>)
-        boost::asio::co_spawn(where, std::move(work), [out](std::exception_ptr e) { out->failure = e, out->done = true; });
+        boost::asio::co_spawn(where, std::move(work),
+                              [out](std::exception_ptr e) { out->failure = e, out->done = true; });
     else
         boost::asio::co_spawn(where, std::move(work), [out](std::exception_ptr e, T value) {
             out->failure = e, out->done = true;
