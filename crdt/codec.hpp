@@ -47,6 +47,15 @@ public:
     void bytes(bytes_view b) { u(b.size()), raw(b); }
     void raw(bytes_view b) { out_.append(b); }
 
+    /// Writes u(n) where one byte was reserved at `at`.
+    void patch(std::size_t at, std::uint64_t n) {
+        if (n < 0xF8) [[likely]]
+            return void(out_[at] = char(n));
+        encoder head;
+        head.u(n);
+        out_.replace(at, 1, head.view());
+    }
+
     std::size_t size() const { return out_.size(); }
     void resize(std::size_t n) { out_.resize(n); }
     void clear() { out_.clear(); }
@@ -84,7 +93,8 @@ public:
     }
     std::uint64_t u() {
         auto b = u8();
-        if (b < 0xF8) [[likely]] return b;
+        if (b < 0xF8) [[likely]]
+            return b;
         int k = b - 0xF7;
         auto n = big_endian(k);
         if (k == 1 ? n < 0xF8 : n >> (8 * (k - 1)) == 0) fail();
@@ -92,7 +102,8 @@ public:
     }
     std::int64_t i() {
         auto b = u8();
-        if (b >= 0x40 && b < 0xC0) [[likely]] return std::int64_t(b) - 0x80;
+        if (b >= 0x40 && b < 0xC0) [[likely]]
+            return std::int64_t(b) - 0x80;
         bool negative = b < 0x40;
         int k = negative ? 0x40 - b : b - 0xBF;
         if (!ok_ || k > 8) return fail(), 0;

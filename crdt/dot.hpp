@@ -1,6 +1,7 @@
 // Dots and vectors: which change, and which changes were seen.
 //
-//   dot     (writer, number of the entry), one 64-bit word: 20 bits of slot, 44 of number; 0 is none
+//   dot     (writer, number of the entry), one 64-bit word: 19 bits of slot, 44 of number; 0 is none; the
+//           top bit is free, so that a word shifted left by one can carry a tag in its low bit
 //   vector  per writer, the highest contiguous number: everything up to it was seen
 //
 // Vectors have no gaps, since entries apply in order: so one number a writer says all that was seen (version vector,

@@ -3,8 +3,8 @@
 //   writer_id := node id 16 | run 4 | nonce 4          24 bytes, one run of one node, never used again
 //   slot      := the number of a writer in one space of one process; never leaves it
 //
-// A table only grows while it runs (2^20 writers at most; `intern` answers `none` beyond, and what names the writer is refused).
-// Source: shared decision "a writer is one run of a node"; cf. Riak's actor epochs.
+// A table only grows while it runs (2^19 writers at most; `intern` answers `none` beyond, and what names the writer is
+// refused). Source: shared decision "a writer is one run of a node"; cf. Riak's actor epochs.
 #pragma once
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -37,7 +37,7 @@ class writers {
 
 public:
     static constexpr std::uint32_t none = ~std::uint32_t(0);
-    static constexpr std::size_t writers_max = 1u << 20;
+    static constexpr std::size_t writers_max = 1u << 19;
 
     /// The writer's slot, a new one if it has none. `none` when the table is full.
     std::uint32_t intern(writer_id const& w) {

@@ -1,0 +1,236 @@
+#include "latest.hpp"
+#include <boost/json/value.hpp>
+
+namespace dunlin {
+
+bool register_body::begin_write() { return touch(); }
+
+class latest_part final : public part {
+    using body = register_body;
+    using change = body::change;
+    value_access access_;
+
+    static body& at(void* v) { return *static_cast<body*>(v); }
+    static body const& at(void const* v) { return *static_cast<body const*>(v); }
+
+    static bool settle(body& x, bool said) {
+        x.change_ = change::none;
+        x.settle();
+        return said;
+    }
+    std::string bytes(void const* v) const {
+        if (auto& b = at(v).beside_; b && b->near && at(v).change_ == change::none) return b->exact;
+        encoder out;
+        access_.put(v, out);
+        return out.take();
+    }
+    /// Losers gone that are none, and nothing beside if nothing needs to be.
+    static void tidy(body& x) {
+        if (x.beside_ && x.beside_->losers.empty() && !x.beside_->near) x.beside_.reset();
+    }
+    static body::beside& beside(body& x) {
+        if (!x.beside_) x.beside_ = std::make_unique<body::beside>();
+        return *x.beside_;
+    }
+    void show(void* v, dot d, std::uint64_t stamp, bytes_view value) const {
+        auto& x = at(v);
+        x.at_ = d, x.stamp_ = stamp;
+        bool near = access_.get(v, value) != fit::exact;
+        if (near) beside(x).exact.assign(value);
+        if (x.beside_) x.beside_->near = near;
+        if (x.beside_ && !near) x.beside_->exact.clear();
+    }
+    void show_nothing(void* v) const {
+        auto& x = at(v);
+        x.at_ = dot(), x.stamp_ = 0;
+        if (x.beside_) x.beside_->near = false, x.beside_->exact.clear();
+        access_.get(v, nothing());
+    }
+    bytes_view nothing() const {
+        switch (access_.kind) {
+        case 'i':
+            return "\x80";
+        case 'u':
+        case 'b':
+            return bytes_view("\0", 1);
+        case 'd':
+            return bytes_view("\x80\0\0\0\0\0\0\0", 8);
+        case 'v':
+            return bytes_view("\0", 1);
+        default:
+            return {};
+        }
+    }
+
+public:
+    explicit latest_part(value_access const& a) : part(std::string("R") + a.kind, a.size), access_(a) {}
+
+    void make(void* v) const override { access_.make(v); }
+    void destroy(void* v) const override { access_.destroy(v); }
+    void attach(void* v, header& h, unsigned member) const override { at(v).attach(h, member); }
+    bool live(void const* v) const override {
+        auto& x = at(v);
+        return x.change_ == change::none ? bool(x.at_) : x.change_ == change::written;
+    }
+    bool vacant(void const* v) const override { return !at(v).at_ && at(v).change_ != change::written; }
+
+    bool flush(void* v, flushing& f) const override {
+        auto& x = at(v);
+        bool written = x.change_ == change::written;
+        if (x.change_ == change::none || (!written && !x.at_)) return settle(x, false);
+        removal r;
+        std::uint64_t seen = x.at_ ? x.stamp_ : 0;
+        auto replaces = [&](dot d) {
+            if (!f.erased && !(written && d.slot() == f.self())) r.add(d);
+        };
+        if (x.at_) replaces(x.at_);
+        if (x.beside_)
+            for (auto& l : x.beside_->losers) replaces(l.at), seen = std::max(seen, l.stamp);
+        x.beside_.reset();
+        if (!written) {
+            x.at_ = dot(), x.stamp_ = 0;
+            if (!r.empty()) f.out.u(r.size() * 2), f.put(r);
+            return settle(x, !r.empty());
+        }
+        f.out.u(r.size() * 2 + 1), f.put(r);
+        bool first = seen == 0;
+        x.stamp_ = std::max(f.stamp, first || seen == ~std::uint64_t(0) ? seen : seen + 1);
+        x.at_ = f.at;
+        f.out.u(x.stamp_ - f.stamp);
+        put_own(v, f.out);
+        return settle(x, true);
+    }
+    void rollback(void* v) const override { settle(at(v), false); }
+    void erase(void* v) const override { access_.reset(v); }
+    void collect(void const* v, removal& r) const override {
+        if (at(v).at_) r.add(at(v).at_);
+        if (auto& b = at(v).beside_)
+            for (auto& l : b->losers) r.add(l.at);
+    }
+
+    void check(checking& c) const override {
+        auto head = c.in.u();
+        if (head == 0) return c.in.fail();
+        c.pairs(head / 2);
+        if (!(head & 1)) return;
+        c.in.u();
+        auto value = cut_value(c.in, access_.kind);
+        if (c.in.ok() && !check_value(access_.kind, value)) c.in.fail();
+    }
+    void join_delta(void* v, absorbing& a) const override {
+        auto head = a.in.u();
+        auto r = a.pairs(head / 2);
+        if (head & 1) r.add(dot(a.at.slot(), a.at.number() - 1)); // the author's older dot is implied
+        drop(v, r);
+        if (!(head & 1)) return;
+        auto ahead = a.in.u();
+        auto stamp = ahead > ~a.stamp ? ~std::uint64_t(0) : a.stamp + ahead;
+        add(v, a.at, stamp, cut_value(a.in, access_.kind));
+    }
+    void drop(void* v, removal const& r) const override {
+        keep(v, [&](dot d) { return !r.covers(d); });
+    }
+    void join(void* v, void const* other, joining const& j) const override {
+        keep(v, [&](dot d) { return !j.theirs.covers(d) || (other && holds(at(other), d)); });
+        if (!other) return;
+        auto theirs = [&](dot d, std::uint64_t stamp, bytes_view value) {
+            if (!j.mine.covers(d)) add(v, d, stamp, value);
+        };
+        auto& o = at(other);
+        if (o.at_) theirs(o.at_, o.stamp_, bytes(other));
+        if (o.beside_)
+            for (auto& l : o.beside_->losers) theirs(l.at, l.stamp, l.value);
+    }
+
+    void each_slot(void const* v, slot_set& s) const override {
+        removal r;
+        collect(v, r);
+        for (auto d : r) s.add(d.slot());
+    }
+    void encode(void const* v, saving& s) const override {
+        auto& x = at(v);
+        std::vector<std::pair<std::uint32_t, body::write const*>> sorted;
+        body::write winner;
+        if (x.at_) winner = {x.at_, x.stamp_, bytes(v)}, sorted.emplace_back(s.index(x.at_.slot()), &winner);
+        if (x.beside_)
+            for (auto& l : x.beside_->losers) sorted.emplace_back(s.index(l.at.slot()), &l);
+        std::sort(sorted.begin(), sorted.end());
+        s.out.u(sorted.size());
+        for (auto [index, w] : sorted) {
+            s.out.u(index), s.out.u(w->at.number()), s.out.u(w->stamp);
+            put_value(s.out, access_.kind, w->value);
+        }
+    }
+    void decode(void* v, loading& l) const override {
+        std::uint64_t after = 0;
+        for (auto n = l.in.count(4); n && l.in.ok(); --n) {
+            auto index = decoder(l.in).u();
+            auto d = l.one();
+            auto stamp = l.in.u();
+            auto value = cut_value(l.in, access_.kind);
+            if (!l.in.ok() || index < after || !check_value(access_.kind, value)) return l.in.fail();
+            after = index + 1;
+            add(v, d, stamp, value);
+        }
+    }
+
+    void to_json(void const* v, boost::json::value& out) const override {
+        if (live(v))
+            value_to_json(access_.kind, bytes(v), out);
+        else
+            out = nullptr;
+    }
+    std::size_t heap_bytes(void const* v) const override {
+        auto& b = at(v).beside_;
+        std::size_t n = b ? sizeof(*b) + b->exact.capacity() : 0;
+        if (b)
+            for (auto& l : b->losers) n += sizeof(l) + l.value.capacity();
+        if (access_.kind == 's' || access_.kind == 'y') {
+            auto size = bytes(v).size();
+            if (size > 15) n += size + 16;
+        }
+        return n;
+    }
+
+private:
+    void put_own(void const* v, encoder& out) const {
+        if (access_.kind == 'i' || access_.kind == 'u' || access_.kind == 'b' || access_.kind == 'd')
+            return access_.put(v, out);
+        out.bytes(bytes(v));
+    }
+    static bool holds(body const& x, dot d) {
+        if (x.at_ == d) return true;
+        if (x.beside_)
+            for (auto& l : x.beside_->losers)
+                if (l.at == d) return true;
+        return false;
+    }
+    /// One write more; the greatest (stamp, bytes) is shown. A later write of the same writer replaces the earlier.
+    void add(void* v, dot d, std::uint64_t stamp, bytes_view value) const {
+        auto& x = at(v);
+        if (!x.at_) return show(v, d, stamp, value);
+        auto mine = bytes(v);
+        if (std::pair(stamp, value) > std::pair(x.stamp_, bytes_view(mine))) {
+            beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
+            show(v, d, stamp, value);
+        } else
+            beside(x).losers.push_back({d, stamp, std::string(value)});
+    }
+    template <class Keep> void keep(void* v, Keep kept) const {
+        auto& x = at(v);
+        if (x.beside_) std::erase_if(x.beside_->losers, [&](auto& l) { return !kept(l.at); });
+        if (x.at_ && !kept(x.at_)) {
+            std::vector<body::write> left;
+            if (x.beside_) left.swap(x.beside_->losers);
+            show_nothing(v);
+            for (auto& l : left) add(v, l.at, l.stamp, l.value);
+        }
+        tidy(x);
+    }
+};
+
+std::unique_ptr<part const> make_latest_part(value_access const& access) {
+    return std::make_unique<latest_part>(access);
+}
+
+} // namespace dunlin

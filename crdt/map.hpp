@@ -1,0 +1,162 @@
+// type: map M
+// Map: keys to children of any type, nested to any depth (observed-remove map, updates win).
+//
+// Concurrent  changes under one key join, whoever made the child first: a child is named by (key, type), not by who
+// made it.
+//             An erase takes away what it has seen below the key; what was added meanwhile stays.
+//
+//   delta := u 2 * n + cleared | [u m, m x {u writer, u number}] | n x {key, child's delta}
+//   state := u n, n x {key, child's state}, by key
+//
+// A key is there while something below it is live. Elements are named, not referenced: bag["sword"] is (map, key);
+// reading makes nothing, and the name stays good when the element comes and goes. A child made only to be looked at is
+// swept when the turn is sealed. An erased child stays in memory only if it holds a residue (crdt/counter.hpp). Size 16
+// bytes; about 32 and the child a key. Cost    O(1) a key; clear and erase O(what goes), their delta O(writers) where
+// no counters are. Errors  out_of_bound for a key above 1 MiB. Source  observed-remove map with one causal context:
+// Almeida, Shoker, Baquero 2018 (JPDC 111), section 7.
+#pragma once
+#include "part.hpp"
+#include "set.hpp"
+#include "table.hpp"
+
+namespace dunlin {
+
+template <class T> part const& part_of(); // crdt/object.hpp
+
+/// A map of bytes: what map_part works on; map<K, V> is its typed face.
+class map_body : public field {
+    friend class map_part;
+    class rows;
+    std::uint32_t size_ = 0; // shown children that were not touched in this turn
+    std::unique_ptr<rows> rows_;
+
+protected:
+    map_body();
+    map_body(map_body&& other) noexcept;
+    ~map_body();
+
+    bool erase_key(bytes_view key);
+    void const* look(bytes_view key) const;
+    std::uint32_t row_count() const;
+    /// The child at a position if it is shown, else null.
+    void const* shown(std::uint32_t at) const;
+    bytes_view key(std::uint32_t at) const;
+
+public:
+    void clear();
+    std::size_t size() const;
+    bool empty() const { return size() == 0; }
+
+    /// Along a path of keys through nested maps: the child, or null. For element<V>.
+    void const* look_path(bytes_view path) const;
+    /// The same, making what is missing. `mine` is the part of this map.
+    void* reach_path(part const& mine, bytes_view path);
+};
+static_assert(sizeof(map_body) == 16);
+
+std::unique_ptr<part const> make_map_part(char key_kind, part const& child);
+
+template <value K, class V> class map;
+
+/// The name of an element: a map and a path of keys. Good as long as the map's object is.
+template <class V> class element {
+    map_body* map_;
+    part const* part_;
+    std::string path_;
+
+    V& reach() const { return *static_cast<V*>(map_->reach_path(*part_, path_)); }
+    V const* look() const { return static_cast<V const*>(map_->look_path(path_)); }
+    static V const& nothing() {
+        static V const empty;
+        return empty;
+    }
+
+public:
+    element(map_body& m, part const& p, std::string path) : map_(&m), part_(&p), path_(std::move(path)) {}
+
+    /// Something under this key is live.
+    explicit operator bool() const requires(!std::convertible_to<V const&, bool>) { return look(); }
+    bool exists() const { return look(); }
+    /// What is there; an empty V where nothing is.
+    V const& operator*() const {
+        auto v = look();
+        return v ? *v : nothing();
+    }
+    /// For changing, and for methods: makes the child if it is missing.
+    V* operator->() const { return &reach(); }
+    template <class T>
+    requires std::convertible_to<V const&, T>
+    operator T() const { return **this; }
+
+    template <class X> element const& operator+=(X&& x) const requires requires(V& v) { v += x; }
+    { return reach() += std::forward<X>(x), *this; }
+    template <class X> element const& operator-=(X&& x) const requires requires(V& v) { v -= x; }
+    { return reach() -= std::forward<X>(x), *this; }
+    element const& operator++() const requires requires(V& v) { ++v; }
+    { return ++reach(), *this; }
+    element const& operator--() const requires requires(V& v) { --v; }
+    { return --reach(), *this; }
+    template <class X> element const& operator=(X&& x) const
+        requires(!std::same_as<std::remove_cvref_t<X>, element> && requires(V & v) { v = std::forward<X>(x); }) {
+        return reach() = std::forward<X>(x), *this;
+    }
+    /// Of a map in a map: names on; makes nothing.
+    template <class Key> auto operator[](Key const& k) const requires requires { typename V::mapped_type; }
+    {
+        encoder path;
+        path.raw(path_);
+        path.bytes(value_bytes<typename V::key_type>(k).view());
+        return element<typename V::mapped_type>(*map_, *part_, path.take());
+    }
+};
+
+template <value K, class V> class map : public map_body {
+public:
+    using key_type = K;
+    using mapped_type = V;
+    using key_view = typename value_codec<K>::view;
+    using argument = typename set<K>::argument;
+
+    map() = default;
+    map(map&&) noexcept = default;
+
+    element<V> operator[](argument k) {
+        encoder path;
+        path.bytes(value_bytes<K>(k).view());
+        return element<V>(*this, of(), path.take());
+    }
+    V const* find(argument k) const { return static_cast<V const*>(look(value_bytes<K>(k).view())); }
+    bool contains(argument k) const { return find(k); }
+    /// True if it was there.
+    bool erase(argument k) { return erase_key(value_bytes<K>(k).view()); }
+
+    /// Pairs of key and child, in no order. Good until the next change of the map.
+    class iterator {
+        map const* of_;
+        std::uint32_t at_;
+        void skip() {
+            while (at_ < of_->row_count() && !of_->shown(at_)) ++at_;
+        }
+
+    public:
+        using value_type = std::pair<key_view, V const&>;
+        using difference_type = std::ptrdiff_t;
+        iterator(map const& of, std::uint32_t at) : of_(&of), at_(at) { skip(); }
+        value_type operator*() const {
+            key_view k{};
+            value_codec<K>::get(of_->key(at_), k);
+            return {k, *static_cast<V const*>(of_->shown(at_))};
+        }
+        iterator& operator++() { return ++at_, skip(), *this; }
+        bool operator==(iterator const& other) const { return at_ == other.at_; }
+    };
+    iterator begin() const { return {*this, 0}; }
+    iterator end() const { return {*this, row_count()}; }
+
+    static part const& of() {
+        static auto const one = make_map_part(value_codec<K>::kind, part_of<V>());
+        return *one;
+    }
+};
+
+} // namespace dunlin

@@ -1,0 +1,74 @@
+// Part: what a struct, a map or a tool needs of a type of field without knowing it. The only virtual interface here.
+//
+// A part is stateless, immutable and shared; the value it speaks of is passed as a pointer. So structs, map children,
+// cold objects, tools and fields that this program does not know are handled by ordinary loops over parts, compiled
+// once, and a user's unit instantiates next to nothing.
+//
+//   kind := C                        counter
+//         | F                        flag, enable wins
+//         | R value                  last-writer-wins register
+//         | S value                  observed-remove set, add wins
+//         | M value kind             map: key, child
+//         | { name }                 described struct; its members are in the schema of the space
+//   value := i | u | b | d | s | y | v     (crdt/value.hpp)
+//
+// Rules for whoever writes one: a delta names removals before additions; flush that returns false has written nothing;
+// join_delta is called only after check has passed and never while marks are set; encode of equal states gives equal
+// bytes whatever the interning; a residue (a counter's cancelled slots) is no life and no part of live_only.
+#pragma once
+#include "field.hpp"
+#include "passage.hpp"
+#include <boost/json/fwd.hpp>
+#include <string>
+
+namespace dunlin {
+
+class part {
+public:
+    virtual ~part() = default;
+
+    std::string const& kind() const { return kind_; }
+    std::size_t size() const { return size_; }
+
+    virtual void make(void* at) const = 0;
+    virtual void destroy(void* v) const = 0;
+    virtual void attach(void* v, header& h, unsigned member) const = 0;
+
+    /// Something in it is live, or will be when this turn is sealed.
+    virtual bool live(void const* v) const = 0;
+    /// Nothing in it at all, not even a residue: may be forgotten.
+    virtual bool vacant(void const* v) const = 0;
+
+    /// Writes this turn's change, puts it under f.at, clears the marks. False: nothing to say, nothing written.
+    virtual bool flush(void* v, flushing& f) const = 0;
+    /// Takes this turn's change back, but for registers' values, which the undo log holds.
+    virtual void rollback(void* v) const = 0;
+    /// A change: everything that is seen here goes.
+    virtual void erase(void* v) const = 0;
+    /// Settled live dots, for a removal of all. Counters have none: they are cancelled sum by sum.
+    virtual void collect(void const* v, removal& r) const = 0;
+
+    /// Reads over one delta; in fails if it is not well formed.
+    virtual void check(checking& c) const = 0;
+    virtual void join_delta(void* v, absorbing& a) const = 0;
+    virtual void drop(void* v, removal const& r) const = 0;
+    /// `other` may be null: nothing there.
+    virtual void join(void* v, void const* other, joining const& j) const = 0;
+
+    virtual void each_slot(void const* v, slot_set& s) const = 0;
+    virtual void encode(void const* v, saving& s) const = 0;
+    /// Into a value just made. in fails if the bytes are not what encode would have written.
+    virtual void decode(void* v, loading& l) const = 0;
+
+    virtual void to_json(void const* v, boost::json::value& out) const = 0;
+    virtual std::size_t heap_bytes(void const* v) const = 0;
+
+protected:
+    part(std::string kind, std::size_t size) : kind_(std::move(kind)), size_(size) {}
+
+private:
+    std::string kind_;
+    std::size_t size_;
+};
+
+} // namespace dunlin

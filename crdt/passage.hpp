@@ -1,0 +1,143 @@
+// Passages: what a value is given when it goes from memory to bytes and back. Five of them, one a direction.
+//
+//   flushing    this turn's change -> delta      the entry's dot, stamp, table of writers
+//   checking    a delta, looked at only          the number of writers in the table, the depth
+//   absorbing   delta -> state                   the same as flushing, after checking
+//   saving      state -> bytes                   the state's table of writers; live_only for digests
+//   loading     bytes -> state                   likewise
+//   joining     two pairs (state, vector)        both vectors
+//
+// Entries and states name writers by small indices into a table of their own: index 0 of an entry is its author; the
+// table of a state is sorted by writer id, so that equal states have equal bytes on all nodes. Inside one delta,
+// removals stand before additions and name dots of earlier entries only: a dot needs no third number.
+// `self` is the slot of this node's own writer: a counter keeps its own part apart.
+#pragma once
+#include "codec.hpp"
+#include "dots.hpp"
+#include "writer.hpp"
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <span>
+#include <vector>
+
+namespace dunlin {
+
+class shapes;
+
+constexpr std::size_t value_bytes_max = std::size_t(1) << 20; // a string, an element, a key
+constexpr unsigned depth_max = 32;                            // of nesting
+
+/// Writers of one entry, numbered in order of first use; 0 is the author.
+class entry_writers {
+    std::vector<std::uint32_t> slots_;
+    boost::unordered_flat_map<std::uint32_t, std::uint32_t> indices_; // only above a few
+
+public:
+    void begin(std::uint32_t author) {
+        slots_.assign(1, author);
+        indices_.clear();
+    }
+    std::uint32_t index(std::uint32_t slot);
+    std::span<std::uint32_t const> slots() const { return slots_; }
+};
+
+struct flushing {
+    encoder& out;
+    entry_writers& table;
+    dot at;
+    std::uint64_t stamp;
+    bool erased = false; // a removal above covers every dot that lived below before this turn
+
+    std::uint32_t self() const { return at.slot(); }
+    void put(dot d) { out.u(table.index(d.slot())), out.u(d.number()); }
+    void put(removal const& r) {
+        for (auto d : r) put(d);
+    }
+};
+
+struct checking {
+    decoder& in;
+    std::size_t writers;  // in the entry's table
+    std::uint64_t number; // of the entry: the author's earlier dots are below it
+    unsigned depth = 0;
+    shapes const* kinds = nullptr; // what fields of structs are called and are
+
+    /// One (writer, number).
+    void pair() {
+        auto index = in.u();
+        auto n = in.u();
+        if (index >= writers || n == 0 || n > dot::number_max || (index == 0 && n >= number)) in.fail();
+    }
+    void pairs(std::uint64_t n) {
+        if (n > writers) return in.fail();
+        for (; n && in.ok(); --n) pair();
+    }
+};
+
+struct absorbing {
+    decoder& in;
+    std::span<std::uint32_t const> slots; // index -> slot
+    dot at;
+    std::uint64_t stamp;
+    std::uint32_t self;
+    shapes const* kinds = nullptr;
+
+    dot pair() {
+        auto index = in.u();
+        auto n = in.u();
+        return dot(slots[index], n);
+    }
+    removal pairs(std::uint64_t n) {
+        removal r;
+        for (; n; --n) r.add(pair());
+        return r;
+    }
+};
+
+struct saving {
+    encoder& out;
+    boost::unordered_flat_map<std::uint32_t, std::uint32_t> const& indices; // slot -> index, in order of writer ids
+    bool live_only = false;                                                 // for digests: no residue
+
+    std::uint32_t index(std::uint32_t slot) const { return indices.find(slot)->second; }
+    /// Sorted by index, so canonical.
+    void dots(dot_set const& d);
+};
+
+struct loading {
+    decoder& in;
+    std::span<std::uint32_t const> slots;
+    std::uint32_t self;
+    shapes const* kinds = nullptr;
+    unsigned depth = 0;
+
+    dot one() {
+        auto index = in.u();
+        auto n = in.u();
+        if (index >= slots.size() || n == 0 || n > dot::number_max) return in.fail(), dot();
+        return dot(slots[index], n);
+    }
+    dot_set dots();
+};
+
+struct joining {
+    version_vector const& mine;
+    version_vector const& theirs;
+    std::uint32_t self;
+};
+
+/// Slots in use below something, for the table of a state.
+class slot_set {
+    std::vector<std::uint64_t> bits_;
+
+public:
+    void add(std::uint32_t slot) {
+        if (slot / 64 >= bits_.size()) bits_.resize(slot / 64 + 1);
+        bits_[slot / 64] |= std::uint64_t(1) << slot % 64;
+    }
+    template <class F> void each(F f) const {
+        for (std::uint32_t w = 0; w < bits_.size(); ++w)
+            for (auto b = bits_[w]; b; b &= b - 1) f(w * 64 + std::uint32_t(std::countr_zero(b)));
+    }
+};
+
+} // namespace dunlin

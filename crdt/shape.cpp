@@ -1,0 +1,79 @@
+#include "shape.hpp"
+#include "counter.hpp"
+#include "flag.hpp"
+#include "latest.hpp"
+#include "map.hpp"
+#include "set.hpp"
+#include "struct.hpp"
+
+namespace dunlin {
+
+bool shapes::add(std::string_view type, std::string_view name, std::string_view kind_text) {
+    if (kind_text.size() > kind_bytes_max || name.empty()) return false;
+    auto id = field_id(name, kind_text);
+    if (auto known = find(type, id)) return known->name == name && known->type->kind() == kind_text;
+    auto made = kind(kind_text);
+    if (!made || lines_ == lines_max) return false;
+    types_[std::string(type)].emplace(id, line{std::string(name), made});
+    ++lines_;
+    return true;
+}
+
+shapes::line const* shapes::find(std::string_view type, std::uint32_t id) const {
+    auto t = types_.find(type);
+    if (t == types_.end()) return nullptr;
+    auto l = t->second.find(id);
+    return l == t->second.end() ? nullptr : &l->second;
+}
+
+part const* shapes::object(std::string_view type) { return kind("{" + std::string(type) + "}"); }
+
+part const* shapes::kind(std::string_view text) {
+    auto rest = text;
+    auto made = parse(rest, 0);
+    return rest.empty() ? made : nullptr;
+}
+
+part const* shapes::parse(std::string_view& rest, unsigned depth) {
+    if (rest.empty() || depth > depth_max) return rest = "?", nullptr;
+    auto from = rest;
+    auto value_kind = [&](std::size_t at) {
+        return at < rest.size() && std::string_view("iubdsyv").find(rest[at]) != std::string_view::npos;
+    };
+    auto keep = [&](std::size_t n, auto make) -> part const* {
+        std::string text(from.substr(0, from.size() - rest.size() + n));
+        rest.remove_prefix(n);
+        auto it = kinds_.find(text);
+        if (it == kinds_.end()) it = kinds_.emplace(text, make()).first;
+        return it->second.get();
+    };
+    switch (rest[0]) {
+    case 'C':
+        return rest.remove_prefix(1), &counter::of();
+    case 'F':
+        return rest.remove_prefix(1), &flag::of();
+    case 'R':
+        if (!value_kind(1)) break;
+        return keep(2, [&] { return make_latest_part(latest<raw_value>::access(from[1])); });
+    case 'S':
+        if (!value_kind(1)) break;
+        return keep(2, [&] { return make_set_part(from[1]); });
+    case 'M': {
+        if (!value_kind(1)) break;
+        rest.remove_prefix(2);
+        auto child = parse(rest, depth + 1);
+        if (!child) return nullptr;
+        return keep(0, [&] { return make_map_part(from[1], *child); });
+    }
+    case '{': {
+        auto end = rest.find('}');
+        if (end == rest.npos || end == 1) break;
+        auto name = std::string(rest.substr(1, end - 1));
+        return keep(end + 1, [&]() -> std::unique_ptr<part const> { return std::make_unique<struct_part>(name); });
+    }
+    }
+    rest = "?";
+    return nullptr;
+}
+
+} // namespace dunlin

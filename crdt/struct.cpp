@@ -1,0 +1,259 @@
+#include "struct.hpp"
+#include <boost/json/value.hpp>
+
+namespace dunlin {
+
+struct_part::struct_part(std::string name)
+    : struct_part(
+          std::move(name), 8, [](void*) {}, [](void*) {}, {}) {}
+
+struct_part::struct_part(std::string name, std::size_t size, void (*maker)(void*), void (*destroyer)(void*),
+                         std::vector<member> members)
+    : part("{" + name + "}", size), name_(std::move(name)), make_(maker), destroy_(destroyer),
+      members_(std::move(members)) {
+    std::sort(members_.begin(), members_.end(), [](auto& a, auto& b) { return a.id < b.id; });
+    for (std::size_t k = 1; k < members_.size(); ++k)
+        require(members_[k - 1].id != members_[k].id, "two fields of one struct have the same 32-bit id; rename one");
+}
+
+struct_part::member const* struct_part::find(std::uint32_t id) const {
+    auto it = std::lower_bound(members_.begin(), members_.end(), id, [](auto& m, auto i) { return m.id < i; });
+    return it != members_.end() && it->id == id ? &*it : nullptr;
+}
+
+unsigned struct_part::number_at(std::size_t offset) const {
+    for (auto& m : members_)
+        if (m.offset == offset) return m.number;
+    programmers_error("touched() was asked for a member that is not listed in DUNLIN_OBJECT");
+}
+
+extras* struct_part::unknown(void const* v, bool make) {
+    auto& h = head(v);
+    return h.up ? h.up->unknown(h, make) : nullptr;
+}
+
+namespace {
+void* at(void const* v, std::size_t offset) { return const_cast<char*>(static_cast<char const*>(v)) + offset; }
+} // namespace
+
+template <class F> void struct_part::each(void const* v, F f) const {
+    for (auto& m : members_) f(*m.type, at(v, m.offset));
+    if (auto x = unknown(v))
+        for (auto& i : *x) f(*i.type, i.value);
+}
+
+void struct_part::attach(void* v, header& h, unsigned) const {
+    for (auto& m : members_) m.type->attach(at(v, m.offset), h, m.number);
+}
+
+bool struct_part::live(void const* v) const {
+    bool any = false;
+    each(v, [&](part const& p, void* x) { any = any || p.live(x); });
+    return any;
+}
+
+bool struct_part::vacant(void const* v) const {
+    bool all = true;
+    each(v, [&](part const& p, void* x) { all = all && p.vacant(x); });
+    return all;
+}
+
+bool struct_part::flush(void* v, flushing& f) const {
+    auto& h = head(v);
+    bool erased = h.dirty & header::erased;
+    auto start = f.out.size();
+    f.out.u8(0);
+    removal gone;
+    if (erased && !f.erased) collect(v, gone);
+    if (!gone.empty()) f.out.u(gone.size()), f.put(gone);
+    auto below = f.erased;
+    f.erased = below || erased;
+    std::uint64_t said = 0;
+    auto one = [&](std::uint32_t id, part const& type, void* x) {
+        auto before = f.out.size();
+        f.out.u32(id), f.out.u8(0);
+        auto body = f.out.size();
+        if (type.flush(x, f))
+            f.out.patch(body - 1, f.out.size() - body), ++said;
+        else
+            f.out.resize(before);
+    };
+    auto x = erased ? unknown(v) : nullptr;
+    auto other = x ? x->begin() : std::vector<extras::item>::const_iterator();
+    for (auto& m : members_) {
+        for (; x && other != x->end() && other->id < m.id; ++other) one(other->id, *other->type, other->value);
+        if (h.dirty & header::bit(m.number)) one(m.id, *m.type, at(v, m.offset));
+    }
+    for (; x && other != x->end(); ++other) one(other->id, *other->type, other->value);
+    if (x) x->tidy();
+    f.erased = below;
+    h.dirty = 0;
+    if (!said && gone.empty()) return f.out.resize(start), false;
+    f.out.patch(start, said * 2 + !gone.empty());
+    return true;
+}
+
+void struct_part::rollback(void* v) const {
+    auto& h = head(v);
+    if (h.dirty & header::erased)
+        each(v, [](part const& p, void* x) { p.rollback(x); });
+    else
+        for (auto& m : members_)
+            if (h.dirty & header::bit(m.number)) m.type->rollback(at(v, m.offset));
+    h.dirty = 0;
+}
+
+void struct_part::erase(void* v) const {
+    auto& h = head(v);
+    if (!h.dirty && h.up) h.up->touched(h);
+    h.dirty |= header::erased;
+    each(v, [](part const& p, void* x) { p.erase(x); });
+}
+
+void struct_part::collect(void const* v, removal& r) const {
+    each(v, [&](part const& p, void* x) { p.collect(x, r); });
+}
+
+void struct_part::check(checking& c) const {
+    auto head = c.in.u();
+    if (head == 0 || c.depth >= depth_max) return c.in.fail();
+    if (head & 1) {
+        auto m = c.in.u();
+        if (m == 0) return c.in.fail();
+        c.pairs(m);
+    }
+    std::uint64_t least = 0;
+    for (auto n = head / 2; n && c.in.ok(); --n) {
+        auto id = c.in.u32();
+        auto delta = c.in.bytes();
+        if (!c.in.ok() || id < least) return c.in.fail();
+        least = std::uint64_t(id) + 1;
+        auto known = find(id);
+        auto line = known || !c.kinds ? nullptr : c.kinds->find(name_, id);
+        auto type = known ? known->type : line ? line->type : nullptr;
+        if (!type) return c.in.fail(); // its schema line comes before every delta
+        decoder in(delta);
+        checking inner{in, c.writers, c.number, c.depth + 1, c.kinds};
+        type->check(inner);
+        if (!in.finished()) return c.in.fail();
+    }
+}
+
+void struct_part::join_delta(void* v, absorbing& a) const {
+    auto head = a.in.u();
+    if (head & 1) drop(v, a.pairs(a.in.u()));
+    for (auto n = head / 2; n && a.in.ok(); --n) {
+        auto id = a.in.u32();
+        decoder in(a.in.bytes());
+        absorbing inner{in, a.slots, a.at, a.stamp, a.self, a.kinds};
+        if (auto m = find(id))
+            m->type->join_delta(at(v, m->offset), inner);
+        else {
+            auto line = a.kinds->find(name_, id);
+            line->type->join_delta(unknown(v, true)->make(id, line->name, *line->type), inner);
+        }
+    }
+    if (auto x = unknown(v)) x->tidy();
+}
+
+std::uint64_t struct_part::touched_by(bytes_view delta) const {
+    decoder in(delta);
+    auto head = in.u();
+    if (head & 1) return ~std::uint64_t(0) >> 1;
+    std::uint64_t mask = 0;
+    for (auto n = head / 2; n && in.ok(); --n) {
+        auto m = find(in.u32());
+        in.bytes();
+        if (m) mask |= bit(m->number);
+    }
+    return mask;
+}
+
+void struct_part::drop(void* v, removal const& r) const {
+    each(v, [&](part const& p, void* x) { p.drop(x, r); });
+    if (auto x = unknown(v)) x->tidy();
+}
+
+void struct_part::join(void* v, void const* other, joining const& j) const {
+    for (auto& m : members_) m.type->join(at(v, m.offset), other ? at(other, m.offset) : nullptr, j);
+    auto theirs = other ? unknown(other) : nullptr;
+    if (theirs)
+        for (auto& t : *theirs) unknown(v, true)->make(t.id, *t.name, *t.type);
+    auto mine = unknown(v);
+    if (!mine) return;
+    for (auto& i : *mine) {
+        auto t = theirs ? theirs->find(i.id) : nullptr;
+        i.type->join(i.value, t ? t->value : nullptr, j);
+    }
+    mine->tidy();
+}
+
+void struct_part::each_slot(void const* v, slot_set& s) const {
+    each(v, [&](part const& p, void* x) { p.each_slot(x, s); });
+}
+
+void struct_part::encode(void const* v, saving& s) const {
+    auto start = s.out.size();
+    s.out.u8(0);
+    std::uint64_t n = 0;
+    auto one = [&](std::uint32_t id, part const& type, void* x) {
+        if (s.live_only ? !type.live(x) : type.vacant(x)) return;
+        s.out.u32(id), s.out.u8(0);
+        auto body = s.out.size();
+        type.encode(x, s);
+        s.out.patch(body - 1, s.out.size() - body);
+        ++n;
+    };
+    auto x = unknown(v);
+    auto other = x ? x->begin() : std::vector<extras::item>::const_iterator();
+    for (auto& m : members_) {
+        for (; x && other != x->end() && other->id < m.id; ++other) one(other->id, *other->type, other->value);
+        one(m.id, *m.type, at(v, m.offset));
+    }
+    for (; x && other != x->end(); ++other) one(other->id, *other->type, other->value);
+    s.out.patch(start, n);
+}
+
+void struct_part::decode(void* v, loading& l) const {
+    if (++l.depth > depth_max) return l.in.fail();
+    std::uint64_t least = 0;
+    for (auto n = l.in.count(5); n && l.in.ok(); --n) {
+        auto id = l.in.u32();
+        auto state = l.in.bytes();
+        if (!l.in.ok() || id < least) return l.in.fail();
+        least = std::uint64_t(id) + 1;
+        decoder in(state);
+        loading inner{in, l.slots, l.self, l.kinds, l.depth};
+        auto m = find(id);
+        auto line = m || !l.kinds ? nullptr : l.kinds->find(name_, id);
+        if (m)
+            m->type->decode(at(v, m->offset), inner);
+        else if (!line)
+            return l.in.fail();
+        else if (auto x = unknown(v, true))
+            line->type->decode(x->make(id, line->name, *line->type), inner);
+        if (!in.finished()) return l.in.fail();
+    }
+    --l.depth;
+}
+
+void struct_part::to_json(void const* v, boost::json::value& out) const {
+    auto& o = out.emplace_object();
+    std::vector<member const*> declared;
+    for (auto& m : members_) declared.push_back(&m);
+    std::sort(declared.begin(), declared.end(), [](auto a, auto b) { return a->number < b->number; });
+    for (auto m : declared) m->type->to_json(at(v, m->offset), o[m->name]);
+    if (auto x = unknown(v))
+        for (auto& i : *x)
+            if (i.type->live(i.value)) i.type->to_json(i.value, o[*i.name]);
+}
+
+std::size_t struct_part::heap_bytes(void const* v) const {
+    std::size_t n = 0;
+    each(v, [&](part const& p, void* x) { n += p.heap_bytes(x); });
+    if (auto x = unknown(v))
+        for (auto& i : *x) n += i.type->size() + sizeof(i) + 16;
+    return n;
+}
+
+} // namespace dunlin

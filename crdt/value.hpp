@@ -1,0 +1,192 @@
+// Values: what registers hold and what elements and keys are, as canonical bytes.
+//
+//   i  signed integer      codec i           u  unsigned integer   codec u
+//   b  bool                0 or 1            d  double             8 bytes, ordered; one NaN, 0x7FF8...
+//   s  string              any bytes         y  bytes              std::vector<std::uint8_t>
+//   v  described struct    u n, n x {bytes name, bytes kind, value}, by name
+//
+// Bytes of equal values are equal, and bytes compare as the values do (but for v): tables, ties and the canonical order
+// know values only as bytes. On the wire i, u, b and d delimit themselves, all others stand behind their length: so
+// an unknown kind of value of the future can be cut out, kept and relayed.
+// A program that reads a narrower type than was written (int for a 64-bit number, a struct with fewer members) sees
+// the nearest value it can hold; the exact bytes are kept and passed on as they came.
+// Bounds  1 MiB a value; structs nest to depth 32.
+#pragma once
+#include "codec.hpp"
+#include "error.hpp"
+#include <algorithm>
+#include <boost/describe/members.hpp>
+#include <boost/json/fwd.hpp>
+#include <boost/mp11/algorithm.hpp>
+#include <concepts>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace dunlin {
+
+class raw_value { // a value known only by its bytes: of a field that this program does not have
+public:
+    std::string bytes;
+};
+
+/// How a value came out of its bytes: exactly; as the nearest that the type can hold; or not at all.
+enum class fit { exact, nearest, none };
+
+/// Writes a value's bytes so that they can be read back behind other things.
+void put_value(encoder& out, char kind, bytes_view value);
+/// Cuts one value out; in fails if there is none.
+bytes_view cut_value(decoder& in, char kind);
+/// The bytes are canonical for the kind.
+bool check_value(char kind, bytes_view value, unsigned depth = 0);
+void value_to_json(char kind, bytes_view value, boost::json::value& out);
+/// For keys of JSON objects: strings as they are, numbers in digits.
+std::string value_to_key(char kind, bytes_view value);
+
+/// Well-formed UTF-8: no surrogates, no longer forms than needed, nothing above U+10FFFF.
+bool is_utf8(bytes_view b);
+
+std::uint64_t double_bits(double d);
+double bits_double(std::uint64_t bits);
+
+template <class T> struct value_codec;
+
+template <class T>
+concept value = requires(encoder& out, T const& x, T& y, bytes_view b) {
+    { value_codec<T>::kind } -> std::convertible_to<char>;
+    value_codec<T>::put(out, x);
+    { value_codec<T>::get(b, y) } -> std::same_as<fit>;
+};
+
+template <class T>
+requires(std::signed_integral<T> && !std::same_as<T, bool>) struct value_codec<T> {
+    static constexpr char kind = 'i';
+    using view = T;
+    static void put(encoder& out, T x) { out.i(x); }
+    static fit get(bytes_view b, T& x) {
+        decoder in(b);
+        auto n = in.i();
+        if (!in.finished()) return fit::none;
+        x = T(std::clamp<std::int64_t>(n, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+        return std::int64_t(x) == n ? fit::exact : fit::nearest;
+    }
+};
+
+template <class T>
+requires(std::unsigned_integral<T> && !std::same_as<T, bool>) struct value_codec<T> {
+    static constexpr char kind = 'u';
+    using view = T;
+    static void put(encoder& out, T x) { out.u(x); }
+    static fit get(bytes_view b, T& x) {
+        decoder in(b);
+        auto n = in.u();
+        if (!in.finished()) return fit::none;
+        x = T(std::min<std::uint64_t>(n, std::numeric_limits<T>::max()));
+        return std::uint64_t(x) == n ? fit::exact : fit::nearest;
+    }
+};
+
+template <> struct value_codec<bool> {
+    static constexpr char kind = 'b';
+    using view = bool;
+    static void put(encoder& out, bool x) { out.u8(x); }
+    static fit get(bytes_view b, bool& x) {
+        if (b.size() != 1 || std::uint8_t(b[0]) > 1) return fit::none;
+        x = b[0] != 0;
+        return fit::exact;
+    }
+};
+
+template <> struct value_codec<double> {
+    static constexpr char kind = 'd';
+    using view = double;
+    static void put(encoder& out, double x) { out.u64(double_bits(x)); }
+    static fit get(bytes_view b, double& x) {
+        if (b.size() != 8) return fit::none;
+        x = bits_double(decoder(b).u64());
+        return fit::exact;
+    }
+};
+
+template <> struct value_codec<std::string> {
+    static constexpr char kind = 's';
+    using view = std::string_view;
+    static void put(encoder& out, std::string_view x) { out.raw(x); }
+    static fit get(bytes_view b, std::string& x) {
+        x.assign(b);
+        return fit::exact;
+    }
+    static fit get(bytes_view b, std::string_view& x) {
+        x = b;
+        return fit::exact;
+    }
+};
+
+template <> struct value_codec<std::vector<std::uint8_t>> {
+    static constexpr char kind = 'y';
+    using view = std::vector<std::uint8_t>;
+    static void put(encoder& out, std::vector<std::uint8_t> const& x) {
+        out.raw({reinterpret_cast<char const*>(x.data()), x.size()});
+    }
+    static fit get(bytes_view b, std::vector<std::uint8_t>& x) {
+        x.assign(b.begin(), b.end());
+        return fit::exact;
+    }
+};
+
+/// A described struct of values (BOOST_DESCRIBE_STRUCT). Members are known by name: adding one is free.
+template <class T>
+requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> {
+    static constexpr char kind = 'v';
+    using view = T;
+    using members = boost::describe::describe_members<T, boost::describe::mod_public>;
+
+    static void put(encoder& out, T const& x) {
+        std::vector<std::pair<bytes_view, std::string>> sorted;
+        boost::mp11::mp_for_each<members>([&](auto m) {
+            using member = std::remove_cvref_t<decltype(x.*m.pointer)>;
+            static_assert(value<member>, "a struct in a register holds values only: integers, bool, double, strings, "
+                                         "bytes and described structs of these");
+            encoder one, all;
+            value_codec<member>::put(one, x.*m.pointer);
+            char k = value_codec<member>::kind;
+            all.bytes(m.name), all.bytes({&k, 1});
+            put_value(all, k, one.view());
+            sorted.emplace_back(m.name, all.take());
+        });
+        std::sort(sorted.begin(), sorted.end());
+        out.u(sorted.size());
+        for (auto& s : sorted) out.raw(s.second);
+    }
+    static fit get(bytes_view b, T& x) {
+        x = T();
+        decoder in(b);
+        std::size_t known = 0;
+        bool exact = true;
+        auto n = in.count(3);
+        for (std::uint64_t k = 0; k < n && in.ok(); ++k) {
+            auto name = in.bytes(), kinds = in.bytes();
+            if (kinds.size() != 1) return fit::none;
+            auto bytes = cut_value(in, kinds[0]);
+            boost::mp11::mp_for_each<members>([&](auto m) {
+                using member = std::remove_cvref_t<decltype(x.*m.pointer)>;
+                if (name != m.name || kinds[0] != value_codec<member>::kind) return;
+                ++known;
+                exact &= value_codec<member>::get(bytes, x.*m.pointer) == fit::exact;
+            });
+        }
+        if (!in.finished()) return fit::none;
+        return exact && known == n && n == boost::mp11::mp_size<members>::value ? fit::exact : fit::nearest;
+    }
+};
+
+template <> struct value_codec<raw_value> {
+    static constexpr char kind = '?';
+    static void put(encoder& out, raw_value const& x) { out.raw(x.bytes); }
+    static fit get(bytes_view b, raw_value& x) {
+        x.bytes.assign(b);
+        return fit::exact;
+    }
+};
+
+} // namespace dunlin
