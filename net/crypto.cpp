@@ -1,5 +1,6 @@
 #include "crypto.hpp"
 #include "seams.hpp"
+#include <algorithm>
 #include <boost/assert.hpp>
 #include <cstdlib>
 #include <sodium.h>
