@@ -1,0 +1,34 @@
+// Runs a coroutine to its end on an io_context of the test; what it throws, the test sees.
+#pragma once
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <optional>
+
+namespace dunlin::test {
+
+template <class T> T run(boost::asio::io_context& io, boost::asio::awaitable<T> work) {
+    std::exception_ptr failed;
+    std::optional<T> result;
+    boost::asio::co_spawn(io, std::move(work), [&](std::exception_ptr e, T value) {
+        failed = e;
+        if (!e) result.emplace(std::move(value));
+    });
+    io.restart();
+    io.run();
+    if (failed) std::rethrow_exception(failed);
+    return std::move(result.value());
+}
+
+inline void run(boost::asio::io_context& io, boost::asio::awaitable<void> work) {
+    std::exception_ptr failed;
+    bool ended = false;
+    boost::asio::co_spawn(io, std::move(work), [&](std::exception_ptr e) { failed = e, ended = true; });
+    io.restart();
+    io.run();
+    if (failed) std::rethrow_exception(failed);
+    if (!ended) throw std::logic_error("the coroutine waits for something that never comes");
+}
+
+} // namespace dunlin::test
