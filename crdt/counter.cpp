@@ -222,17 +222,19 @@ public:
     void encode(void const* v, saving& s) const override {
         std::vector<std::pair<std::uint32_t, counter::slot>> sorted;
         at(v).each([&](counter::slot const& x) {
-            if (!s.live_only || !x.cancelled()) sorted.emplace_back(s.index(x.at.slot()), x);
+            if (!s.live_only() || !x.cancelled()) sorted.emplace_back(s.index(x.at.slot()), x);
         });
         std::sort(sorted.begin(), sorted.end(), [](auto& x, auto& y) { return x.first < y.first; });
         s.out.u(sorted.size());
         for (auto& [index, x] : sorted) {
-            bool based = x.base_number && !s.live_only;
-            s.out.u(std::uint64_t(index) * 2 + based), s.out.u(x.at.number());
-            if (s.live_only)
+            if (s.live_only()) {
+                s.name(x.at.slot()), s.out.u(x.at.number());
                 s.out.i(std::int64_t(std::uint64_t(x.sum) - std::uint64_t(x.base_sum)));
-            else
-                s.out.u(x.at.number() - x.epoch), s.out.i(x.sum);
+                continue;
+            }
+            bool based = x.base_number;
+            s.out.u(std::uint64_t(index) * 2 + based), s.out.u(x.at.number());
+            s.out.u(x.at.number() - x.epoch), s.out.i(x.sum);
             if (based) s.out.u(x.at.number() - x.base_number), s.out.i(x.base_sum);
         }
     }

@@ -156,8 +156,8 @@ public:
             for (auto& l : x.beside_->losers) sorted.emplace_back(s.index(l.at.slot()), &l);
         std::sort(sorted.begin(), sorted.end());
         s.out.u(sorted.size());
-        for (auto [index, w] : sorted) {
-            s.out.u(index), s.out.u(w->at.number()), s.out.u(w->stamp);
+        for (auto& [index, w] : sorted) {
+            s.name(w->at.slot()), s.out.u(w->at.number()), s.out.u(w->stamp);
             put_value(s.out, access_.kind, w->value);
         }
     }
@@ -205,9 +205,20 @@ private:
                 if (l.at == d) return true;
         return false;
     }
+    /// Of the same writer, this one or a later.
+    static bool later_held(body const& x, dot d) {
+        auto as_late = [&](dot mine) { return mine.slot() == d.slot() && mine.number() >= d.number(); };
+        if (as_late(x.at_)) return true;
+        if (x.beside_)
+            for (auto& l : x.beside_->losers)
+                if (as_late(l.at)) return true;
+        return false;
+    }
     /// One write more; the greatest (stamp, bytes) is shown. A later write of the same writer replaces the earlier.
     void add(void* v, dot d, std::uint64_t stamp, bytes_view value) const {
         auto& x = at(v);
+        if (later_held(x, d)) return;
+        keep(v, [&](dot other) { return other.slot() != d.slot(); });
         if (!x.at_) return show(v, d, stamp, value);
         auto mine = bytes(v);
         if (std::pair(stamp, value) > std::pair(x.stamp_, bytes_view(mine))) {

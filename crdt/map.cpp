@@ -288,7 +288,7 @@ public:
         std::uint64_t n = 0;
         if (r)
             for (auto p : r->table_.sorted()) {
-                if (s.live_only ? !child_.live(r->value(p)) : child_.vacant(r->value(p))) continue;
+                if (s.live_only() ? !child_.live(r->value(p)) : child_.vacant(r->value(p))) continue;
                 put_value(s.out, key_, r->table_[p].key.view());
                 child_.encode(r->value(p), s);
                 ++n;

@@ -18,13 +18,20 @@ std::uint32_t entry_writers::index(std::uint32_t slot) {
     return std::uint32_t(slots_.size() - 1);
 }
 
+void saving::name(std::uint32_t slot) {
+    if (!full) return out.u(index(slot));
+    auto& w = full->id(slot);
+    out.raw({reinterpret_cast<char const*>(w.node.data()), w.node.size()});
+    out.u32(w.run), out.u32(w.nonce);
+}
+
 void saving::dots(dot_set const& d) {
     out.u(d.size());
-    if (d.size() == 1) return d.each([&](dot x) { out.u(index(x.slot())), out.u(x.number()); });
-    std::vector<std::pair<std::uint32_t, std::uint64_t>> sorted;
-    d.each([&](dot x) { sorted.emplace_back(index(x.slot()), x.number()); });
+    if (d.size() == 1) return d.each([&](dot x) { name(x.slot()), out.u(x.number()); });
+    std::vector<std::pair<std::uint32_t, dot>> sorted;
+    d.each([&](dot x) { sorted.emplace_back(index(x.slot()), x); });
     std::sort(sorted.begin(), sorted.end());
-    for (auto [i, n] : sorted) out.u(i), out.u(n);
+    for (auto& [i, x] : sorted) name(x.slot()), out.u(x.number());
 }
 
 dot_set loading::dots() {

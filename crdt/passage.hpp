@@ -96,9 +96,12 @@ struct absorbing {
 struct saving {
     encoder& out;
     boost::unordered_flat_map<std::uint32_t, std::uint32_t> const& indices; // slot -> index, in order of writer ids
-    bool live_only = false;                                                 // for digests: no residue
+    writers const* full = nullptr; // for digests: writers by their full ids, no residue, nothing that may be dropped
 
+    bool live_only() const { return full; }
     std::uint32_t index(std::uint32_t slot) const { return indices.find(slot)->second; }
+    /// The writer, as this state names it.
+    void name(std::uint32_t slot);
     /// Sorted by index, so canonical.
     void dots(dot_set const& d);
 };

@@ -197,7 +197,7 @@ void struct_part::encode(void const* v, saving& s) const {
     s.out.u8(0);
     std::uint64_t n = 0;
     auto one = [&](std::uint32_t id, part const& type, void* x) {
-        if (s.live_only ? !type.live(x) : type.vacant(x)) return;
+        if (s.live_only() ? !type.live(x) : type.vacant(x)) return;
         s.out.u32(id), s.out.u8(0);
         auto body = s.out.size();
         type.encode(x, s);

@@ -1,0 +1,63 @@
+#include "cold.hpp"
+#include "../crdt/table.hpp"
+
+namespace dunlin {
+
+std::size_t cold_deltas::by_place::operator()(place const& p) const { return hash_bytes(p.key) + p.type * 0x9E3779B97F4A7C15u; }
+
+void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view record, std::uint64_t position) {
+    place where{type, std::string(key)};
+    auto [it, fresh] = all_.try_emplace(where);
+    if (fresh) {
+        it->second.since = position;
+        order_.emplace_back(position, std::move(where));
+        bytes_ += overhead + key.size();
+    }
+    it->second.records.append(record);
+    bytes_ += record.size();
+}
+
+bool cold_deltas::contains(std::uint32_t type, bytes_view key) const { return all_.contains({type, std::string(key)}); }
+
+cold_deltas::waiting cold_deltas::take(std::uint32_t type, bytes_view key) {
+    auto it = all_.find({type, std::string(key)});
+    if (it == all_.end()) return {};
+    auto taken = std::move(it->second);
+    all_.erase(it);
+    bytes_ -= overhead + key.size() + taken.records.size();
+    return taken;
+}
+
+bool cold_deltas::oldest(place& where, std::uint64_t& since) const {
+    for (; !order_.empty(); order_.pop_front()) {
+        auto it = all_.find(order_.front().second);
+        if (it == all_.end() || it->second.since != order_.front().first) continue;
+        where = order_.front().second, since = order_.front().first;
+        return true;
+    }
+    return false;
+}
+
+void cold_deltas::write(encoder& out, std::uint32_t writer, std::uint64_t number, std::uint64_t stamp,
+                        std::vector<std::uint32_t> const& writers, bytes_view delta) {
+    out.u(writer), out.u(number), out.u64(stamp), out.u(writers.size());
+    for (auto w : writers) out.u(w);
+    out.bytes(delta);
+}
+
+bool cold_deltas::read(bytes_view records, std::function<bool(std::uint32_t, std::uint64_t, std::uint64_t,
+                                                              std::vector<std::uint32_t> const&, bytes_view)> const& f) {
+    decoder in(records);
+    std::vector<std::uint32_t> table;
+    while (in.ok() && !in.done()) {
+        auto writer = std::uint32_t(in.u());
+        auto number = in.u(), stamp = in.u64();
+        table.clear();
+        for (auto n = in.count(); n && in.ok(); --n) table.push_back(std::uint32_t(in.u()));
+        auto delta = in.bytes();
+        if (!in.ok() || !f(writer, number, stamp, table, delta)) return false;
+    }
+    return in.ok();
+}
+
+} // namespace dunlin

@@ -1,0 +1,71 @@
+// Object: a struct of fields in memory, with what its space knows of it. Users hold it through ref<T>.
+//
+//   [object: type, key, pins, lists][header][struct of fields]      one block; never moves
+//
+// pinned (a ref, a watch, a running turn) -> stays in memory; else the least recently used leaves first.
+// `dirty`: changed since its state was last queued for the file; `since` is the first entry its stored state lacks.
+// Size    about 130 bytes before the struct.   Threads  the executor of its space.
+#pragma once
+#include "../crdt/struct.hpp"
+#include <boost/intrusive/list.hpp>
+#include <string>
+
+namespace dunlin {
+
+class space_body;
+class object_watch;
+
+/// One type of objects in one space.
+struct object_type {
+    std::string name;
+    struct_part const* part = nullptr; // of the program's struct, or a shape
+    bool known = false;                // the program has a struct for it
+    bool described = false;            // its lines stand in the schema of the space
+    std::uint32_t number = 0;          // in the file; 0: none yet
+    std::vector<object_watch*> watches; // of the type
+};
+
+class object final : public owner {
+public:
+    using hook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+    space_body& space;
+    object_type* type;
+    std::string key;
+    hook used;                   // among the unpinned, least recently used first
+    hook unsaved;                // among the dirty, oldest `since` first
+    std::uint64_t since = 0;     // position in the log of the first entry that the stored state lacks
+    std::uint64_t changed = 0;   // members touched by what is being made known to watches
+    std::uint32_t pins = 0;
+    bool in_turn = false;
+    bool dirty = false;
+    bool leaving = false;        // its state is queued; it goes when that is saved
+    std::vector<object_watch*>* watches = nullptr;
+    std::unique_ptr<extras> extra;
+
+    static object* make(space_body& s, object_type& t, std::string_view key);
+    static void destroy(object* o);
+
+    header& head() { return *reinterpret_cast<header*>(this + 1); }
+    void* value() { return &head() + 1; }
+    void const* value() const { return const_cast<object*>(this)->value(); }
+    part const& fields() const { return *type->part; }
+    bool live() const { return type->part->live(value()); }
+    std::size_t bytes() const;
+
+    void touched(header& of) override;
+    undo_log* undo(header& of) override;
+    extras* unknown(header& of, bool make) override;
+
+private:
+    object(space_body& s, object_type& t, std::string_view k) : space(s), type(&t), key(k) {}
+    ~object() = default;
+};
+static_assert(sizeof(object) % 8 == 0);
+
+using used_list = boost::intrusive::list<object, boost::intrusive::member_hook<object, object::hook, &object::used>,
+                                         boost::intrusive::constant_time_size<false>>;
+using unsaved_list = boost::intrusive::list<object, boost::intrusive::member_hook<object, object::hook, &object::unsaved>,
+                                            boost::intrusive::constant_time_size<false>>;
+
+} // namespace dunlin
