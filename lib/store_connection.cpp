@@ -25,7 +25,8 @@ int store_connection::prepare_all() {
         {part_read, "SELECT h, sum, bytes FROM part WHERE id = ?"},
         {part_erase, "DELETE FROM part WHERE id = ?"},
         {part_erase_all, "DELETE FROM part WHERE h = ?"},
-        {list_all, "SELECT h, type, key, upto, sum, parts, tail, state FROM object WHERE h > ?1 AND h <= ?2 ORDER BY h"},
+        {list_all,
+         "SELECT h, type, key, upto, sum, parts, tail, state FROM object WHERE h > ?1 AND h <= ?2 ORDER BY h"},
         {list_type, "SELECT h, type, key, upto, sum, parts, tail, state FROM object INDEXED BY object_type "
                     "WHERE type = ?3 AND h > ?1 AND h <= ?2 ORDER BY h"},
         {space_put, "INSERT OR REPLACE INTO space VALUES(?,?,?,?,?)"},

@@ -66,7 +66,7 @@ struct store_handle {
 };
 
 struct store_connection : store_handle {
-    int wal_frames = 0;                                           // as of the last commit
+    int wal_frames = 0; // as of the last commit
 
     store_statement begin, commit, rollback;
     store_statement log_insert, log_read, log_range, log_oldest, log_delete, log_cut;

@@ -24,21 +24,20 @@ constexpr row rows[] = {
     {store_errc::damaged_file, "dunlin.store.damaged_file",
      "the data file is damaged; move it aside and start again: peers refill the node"},
     {store_errc::disk_full, "dunlin.store.disk_full",
-     "the disk or its budget is full: nothing was saved, everything is kept in memory and tried again every second; make room"},
+     "the disk or its budget is full: nothing was saved, everything is kept in memory and tried again every second; "
+     "make room"},
     {store_errc::unknown_outcome, "dunlin.store.unknown_outcome",
-     "the disk failed while saving: the change may or may not be on it; the store is reopened and what is missing is written again"},
+     "the disk failed while saving: the change may or may not be on it; the store is reopened and what is missing is "
+     "written again"},
     {store_errc::reopen_needed, "dunlin.store.reopen_needed",
      "the store is closed after a failure of the disk and waits to be reopened; try again later"},
-    {store_errc::busy, "dunlin.store.busy",
-     "too many bytes wait to be saved; wait until ready() before changing more"},
-    {store_errc::too_large, "dunlin.store.too_large",
-     "one record is larger than the store takes; split the value"},
+    {store_errc::busy, "dunlin.store.busy", "too many bytes wait to be saved; wait until ready() before changing more"},
+    {store_errc::too_large, "dunlin.store.too_large", "one record is larger than the store takes; split the value"},
     {store_errc::object_damaged, "dunlin.store.object_damaged",
      "the object's row was damaged and set aside; it comes back from peers, or by writing its whole state"},
     {store_errc::no_slot, "dunlin.store.no_slot",
      "five objects of one space share a hash; choose another key for this one"},
-    {store_errc::stopped, "dunlin.store.stopped",
-     "the store was stopped; start a new node to go on"},
+    {store_errc::stopped, "dunlin.store.stopped", "the store was stopped; start a new node to go on"},
 };
 
 row const* find(int code) {

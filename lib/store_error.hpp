@@ -1,7 +1,8 @@
 // Errors of the store: category "dunlin.store", one stable name each, a text that says what to do.
 //
 //   opening   locked, newer_file, foreign_file, unwritable, not_a_database, damaged_file
-//   saving    disk_full (nothing was saved, all is kept and tried again), unknown_outcome (perhaps saved: reopen and look),
+//   saving    disk_full (nothing was saved, all is kept and tried again), unknown_outcome (perhaps saved: reopen and
+//   look),
 //             busy (the write queue is full), too_large, object_damaged, no_slot
 //   life      reopen_needed (after unknown_outcome), stopped
 // Rows of docs/errors.md. Threads: any.

@@ -1,21 +1,25 @@
-// The file of a node: one SQLite database as log of entries, states of objects and disk of everything else. Synchronous.
+// The file of a node: one SQLite database as log of entries, states of objects and disk of everything else.
+// Synchronous.
 //
-//   log       id, at, heads, sum, bytes               one row for all entries of a commit, at most 256 KiB unless one write is larger
-//   object    h, type, key, upto, sum, parts, tail, state     rowid h = space | hash | slot; index (type) gives listings by type in hash order
-//   part      id, h, sum, bytes                       bases above 16 KiB in pieces of 1 MiB; deltas of large objects
-//   space     n, at, sum, vector, heads               as of log row `at`
-//   name      k = kind << 32 | number, sum, bytes     spaces, types, writers
-//   meta      k, sum, v                               1: floor
-//   quarantine id, h, at, bytes                       rows that failed their checksum
+//   log       id, at, heads, sum, bytes               one row for all entries of a commit, at most 256 KiB unless one
+//   write is larger object    h, type, key, upto, sum, parts, tail, state     rowid h = space | hash | slot; index
+//   (type) gives listings by type in hash order part      id, h, sum, bytes                       bases above 16 KiB in
+//   pieces of 1 MiB; deltas of large objects space     n, at, sum, vector, heads               as of log row `at` name
+//   k = kind << 32 | number, sum, bytes     spaces, types, writers meta      k, sum, v                               1:
+//   floor quarantine id, h, at, bytes                       rows that failed their checksum
 //
 // Rules, each with its reason:
-//   - `upto` of a state is the last log row written at its point of the queue: a log row never spans a state, so upto is exact.
+//   - `upto` of a state is the last log row written at its point of the queue: a log row never spans a state, so upto
+//   is exact.
 //   - log ids go on from max(last id, floor) + 1 and never start again, or `upto` would lie after a full cut.
 //   - the log is never cut above the floor.
-//   - a failed COMMIT closes the connection without writing (no checkpoint): its outcome is unknown. Disk full rolls back and goes on.
-//   - damaged rows stop nothing else: object rows go to quarantine, log rows at or below the floor are dropped, above it reported.
-// One connection and locking_mode=EXCLUSIVE: SQLite 3.40.1 has a WAL-reset bug that needs two, and no second process may open the file.
-// Listings by type use an index on `type` alone: SQLite appends the rowid h, so (type, h > x) is one descent and a page costs the page.
+//   - a failed COMMIT closes the connection without writing (no checkpoint): its outcome is unknown. Disk full rolls
+//   back and goes on.
+//   - damaged rows stop nothing else: object rows go to quarantine, log rows at or below the floor are dropped, above
+//   it reported.
+// One connection and locking_mode=EXCLUSIVE: SQLite 3.40.1 has a WAL-reset bug that needs two, and no second process
+// may open the file. Listings by type use an index on `type` alone: SQLite appends the rowid h, so (type, h > x) is one
+// descent and a page costs the page.
 //   It costs about 12 bytes and one more leaf per *created* object, nothing on later writes (UPDATE leaves it alone).
 //
 // Use      begin, add ..., commit; reads only outside of a batch. After `broken()` only close() and destruction.
@@ -73,7 +77,8 @@ public:
     /// Frees room in a full file: cuts down to the floor, at most `rows_max` rows.
     commit_result cut_to_floor(std::size_t rows_max);
     /// begin, add all, commit.
-    commit_result write_batch(std::int64_t now_ms, std::span<store_write const> writes, std::vector<write_result>* results = nullptr);
+    commit_result write_batch(std::int64_t now_ms, std::span<store_write const> writes,
+                              std::vector<write_result>* results = nullptr);
 
     /// Frames of the WAL not yet copied into the database, as of the last commit.
     int wal_frames() const;
@@ -99,7 +104,7 @@ public:
     static boost::system::error_code move_aside(std::string const& path, std::string& moved_to);
 
 private:
-    struct position {                                             // what a rollback puts back
+    struct position { // what a rollback puts back
         std::uint64_t next_row = 1;
         std::uint64_t next_part = 1;
         std::uint64_t floor = 0;
@@ -142,25 +147,25 @@ private:
     template <class Use> int step(Use&& use) { return in_batch_ && failed_ ? failed_ : checked(use.step()); }
     boost::system::error_code break_with(int rc);
 
-    struct mark {                                                 // a row in quarantine
+    struct mark { // a row in quarantine
         std::int64_t id = 0;
         std::uint32_t type = 0;
-        std::string key;                                          // as far as the row could be read
+        std::string key; // as far as the row could be read
     };
 
     std::unique_ptr<store_connection> connection_;
     store_options options_;
     position now_, before_;
-    std::map<std::int64_t, std::vector<mark>> quarantined_;       // by window: (space, hash) without slot
+    std::map<std::int64_t, std::vector<mark>> quarantined_; // by window: (space, hash) without slot
     bool quarantine_changed_ = false;
     std::int64_t next_mark_ = 1;
     std::int64_t now_ms_ = 0;
     bool in_batch_ = false, scanned_ = false, fresh_ = false;
-    int failed_ = 0;                                              // first error inside the batch
+    int failed_ = 0; // first error inside the batch
     boost::system::error_code broken_;
     std::string message_;
-    std::string row_bytes_;                                       // the row being filled
-    std::string row_parts_;                                       // directory of the object that find_slot found
+    std::string row_bytes_; // the row being filled
+    std::string row_parts_; // directory of the object that find_slot found
     std::vector<log_run> row_runs_;
 };
 

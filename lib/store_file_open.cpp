@@ -11,7 +11,7 @@
 namespace dunlin {
 namespace {
 
-constexpr std::int64_t our_application_id = 0x64756E6C;          // "dunl"
+constexpr std::int64_t our_application_id = 0x64756E6C; // "dunl"
 constexpr std::int64_t our_version = 1;
 constexpr std::uint64_t page_bytes = 4096;
 constexpr std::uint64_t meta_floor = 1;
@@ -36,15 +36,21 @@ COMMIT;
 store_errc meaning(int rc) {
     switch (rc & 0xFF) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return store_errc::locked;
+    case SQLITE_LOCKED:
+        return store_errc::locked;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return store_errc::unwritable;
-    case SQLITE_NOTADB: return store_errc::not_a_database;
-    case SQLITE_CORRUPT: return store_errc::damaged_file;
-    case SQLITE_FULL: return store_errc::disk_full;
-    default: return store_errc::reopen_needed;
+    case SQLITE_AUTH:
+        return store_errc::unwritable;
+    case SQLITE_NOTADB:
+        return store_errc::not_a_database;
+    case SQLITE_CORRUPT:
+        return store_errc::damaged_file;
+    case SQLITE_FULL:
+        return store_errc::disk_full;
+    default:
+        return store_errc::reopen_needed;
     }
 }
 
@@ -112,7 +118,8 @@ boost::system::error_code store_file::open(store_options const& options) {
     return error;
 }
 
-/// Reads only. EXCLUSIVE comes before anything that reads the file: else reopening makes a -shm and a second process gets in.
+/// Reads only. EXCLUSIVE comes before anything that reads the file: else reopening makes a -shm and a second process
+/// gets in.
 boost::system::error_code store_file::check_file() {
     auto& c = *connection_;
     std::int64_t id = 0, version = 0, tables = 0;
@@ -132,7 +139,9 @@ boost::system::error_code store_file::check_file() {
 
 boost::system::error_code store_file::set_up() {
     auto& c = *connection_;
-    auto number = [](char const* name, std::int64_t n) { return "PRAGMA " + std::string(name) + " = " + std::to_string(n); };
+    auto number = [](char const* name, std::int64_t n) {
+        return "PRAGMA " + std::string(name) + " = " + std::to_string(n);
+    };
     int rc = 0;
     auto run = [&](std::string const& sql) {
         if (!rc) rc = checked(c.run(sql.c_str()));
@@ -162,7 +171,7 @@ boost::system::error_code store_file::set_up() {
     }
     if (!rc) rc = checked(c.prepare_all());
     if (rc) return meaning(rc);
-    c.wal_frames = 1;                                             // what an earlier run left in the WAL is checked in when idle
+    c.wal_frames = 1; // what an earlier run left in the WAL is checked in when idle
     sqlite3_wal_hook(c.db, count_frames, &c);
     return {};
 }
@@ -185,7 +194,8 @@ boost::system::error_code store_file::read_positions() {
             decoder in(q.blob(1));
             now_.floor = in.u64();
             floor_damaged = !in.finished() || !same_sum(sum_of_meta(meta_floor, q.blob(1)), q.blob(0));
-        } else if (step != SQLITE_DONE) rc = step;
+        } else if (step != SQLITE_DONE)
+            rc = step;
     }
     if (floor_damaged) now_.floor = 0;
     std::int64_t reached = std::int64_t(now_.floor);
@@ -211,7 +221,8 @@ bool store_file::read_quarantine() {
     store_statement::use q(statement);
     int rc;
     while ((rc = checked(q.step())) == SQLITE_ROW) {
-        quarantined_[q.integer(1) & ~std::int64_t(3)].push_back({q.integer(0), std::uint32_t(q.integer(2)), std::string(q.blob(3))});
+        quarantined_[q.integer(1) & ~std::int64_t(3)].push_back(
+            {q.integer(0), std::uint32_t(q.integer(2)), std::string(q.blob(3))});
         next_mark_ = std::max(next_mark_, q.integer(0) + 1);
     }
     return rc == SQLITE_DONE;
@@ -238,19 +249,27 @@ bool store_file::scan_small_tables(store_sink& sink, store_summary& summary) {
         if (rc != SQLITE_DONE) break_with(rc);
         return rc == SQLITE_DONE;
     };
-    return rows("SELECT k, sum, bytes FROM name", [&](store_statement::use& q) {
-        auto k = std::uint64_t(q.integer(0));
-        if (!same_sum(sum_of_name(k, q.blob(2)), q.blob(1))) return damaged(store_damage::place::name, q.integer(0));
-        sink.on_name(name_kind(k >> 32), std::uint32_t(k), q.blob(2));
-    }) && rows("SELECT k, sum, v FROM meta", [&](store_statement::use& q) {
-        auto k = std::uint64_t(q.integer(0));
-        if (!same_sum(sum_of_meta(k, q.blob(2)), q.blob(1))) return damaged(store_damage::place::meta, q.integer(0));
-        if (k != meta_floor) sink.on_meta(std::uint32_t(k), q.blob(2));
-    }) && rows("SELECT n, at, sum, vector, heads FROM space", [&](store_statement::use& q) {
-        auto n = std::uint64_t(q.integer(0)), at = std::uint64_t(q.integer(1));
-        if (!same_sum(sum_of_space(n, at, q.blob(3), q.blob(4)), q.blob(2))) return damaged(store_damage::place::space, q.integer(0));
-        sink.on_space(std::uint32_t(n), at, q.blob(3), q.blob(4));
-    });
+    return rows("SELECT k, sum, bytes FROM name",
+                [&](store_statement::use& q) {
+                    auto k = std::uint64_t(q.integer(0));
+                    bool known = k >> 32 >= 1 && k >> 32 <= 3 && std::uint32_t(k) <= name_number_max;
+                    if (!known || !same_sum(sum_of_name(k, q.blob(2)), q.blob(1)))
+                        return damaged(store_damage::place::name, q.integer(0));
+                    sink.on_name(name_kind(k >> 32), std::uint32_t(k), q.blob(2));
+                }) &&
+           rows("SELECT k, sum, v FROM meta",
+                [&](store_statement::use& q) {
+                    auto k = std::uint64_t(q.integer(0));
+                    if (!same_sum(sum_of_meta(k, q.blob(2)), q.blob(1)))
+                        return damaged(store_damage::place::meta, q.integer(0));
+                    if (k != meta_floor) sink.on_meta(std::uint32_t(k), q.blob(2));
+                }) &&
+           rows("SELECT n, at, sum, vector, heads FROM space", [&](store_statement::use& q) {
+               auto n = std::uint64_t(q.integer(0)), at = std::uint64_t(q.integer(1));
+               if (!same_sum(sum_of_space(n, at, q.blob(3), q.blob(4)), q.blob(2)))
+                   return damaged(store_damage::place::space, q.integer(0));
+               sink.on_space(std::uint32_t(n), at, q.blob(3), q.blob(4));
+           });
 }
 
 /// Heads of all rows; bytes only above the floor. A damaged row below the floor is dropped: nobody needs it but peers,
@@ -271,26 +290,30 @@ bool store_file::scan_log(store_sink& sink, store_summary& summary) {
         if (rc != SQLITE_DONE) break_with(rc);
         return rc == SQLITE_DONE;
     };
-    bool ok = each("SELECT id, at, heads, length(bytes) FROM log WHERE id <= ? ORDER BY id", [&](store_statement::use& q, std::uint64_t id) {
-        summary.log_bytes += q.blob(2).size() + std::uint64_t(q.integer(3));
-        if (now_.first_row == id) now_.first_at_ms = q.integer(1);
-        if (decode_heads(id, q.blob(2), runs)) return sink.on_log_heads(id, runs, std::size_t(q.integer(3)));
-        damaged(store_damage::place::log_heads, id);
-        dropped.push_back(id);
-    });
+    bool ok = each("SELECT id, at, heads, length(bytes) FROM log WHERE id <= ? ORDER BY id",
+                   [&](store_statement::use& q, std::uint64_t id) {
+                       summary.log_bytes += q.blob(2).size() + std::uint64_t(q.integer(3));
+                       if (now_.first_row == id) now_.first_at_ms = q.integer(1);
+                       if (decode_heads(id, q.blob(2), runs))
+                           return sink.on_log_heads(id, runs, std::size_t(q.integer(3)));
+                       damaged(store_damage::place::log_heads, id);
+                       dropped.push_back(id);
+                   });
     std::uint64_t expected = now_.floor + 1;
-    ok = ok && each("SELECT id, at, heads, bytes, sum FROM log WHERE id > ? ORDER BY id", [&](store_statement::use& q, std::uint64_t id) {
-        summary.log_bytes += q.blob(2).size() + q.blob(3).size();
-        if (now_.first_row == id) now_.first_at_ms = q.integer(1);
-        runs.clear();
-        if (expected < id) damaged(store_damage::place::log_heads, expected);         // a gap; its length may be rot as well
-        expected = id + 1;
-        if (!decode_heads(id, q.blob(2), runs)) return damaged(store_damage::place::log_heads, id);
-        if (!same_sum(sum_of_log(id, q.integer(1), q.blob(2), q.blob(3)), q.blob(4)))
-            return damaged(store_damage::place::log_bytes, id);
-        sink.on_log_heads(id, runs, q.blob(3).size());
-        sink.on_log_row(id, runs, q.blob(3));
-    });
+    ok = ok && each("SELECT id, at, heads, bytes, sum FROM log WHERE id > ? ORDER BY id",
+                    [&](store_statement::use& q, std::uint64_t id) {
+                        summary.log_bytes += q.blob(2).size() + q.blob(3).size();
+                        if (now_.first_row == id) now_.first_at_ms = q.integer(1);
+                        runs.clear();
+                        if (expected < id)
+                            damaged(store_damage::place::log_heads, expected); // a gap; its length may be rot as well
+                        expected = id + 1;
+                        if (!decode_heads(id, q.blob(2), runs)) return damaged(store_damage::place::log_heads, id);
+                        if (!same_sum(sum_of_log(id, q.integer(1), q.blob(2), q.blob(3)), q.blob(4)))
+                            return damaged(store_damage::place::log_bytes, id);
+                        sink.on_log_heads(id, runs, q.blob(3).size());
+                        sink.on_log_row(id, runs, q.blob(3));
+                    });
     if (ok) drop_log_rows(dropped);
     return ok && !broken_;
 }
@@ -300,8 +323,10 @@ boost::system::error_code store_file::move_aside(std::string const& path, std::s
         moved_to = path + ".damaged-" + std::to_string(n);
         struct stat there;
         if (::stat(moved_to.c_str(), &there) == 0) continue;
-        // The WAL first: a database without its WAL is older but whole, a WAL of another database would be replayed into a new one.
-        if (::rename((path + "-wal").c_str(), (moved_to + "-wal").c_str()) && errno != ENOENT) return store_errc::unwritable;
+        // The WAL first: a database without its WAL is older but whole, a WAL of another database would be replayed
+        // into a new one.
+        if (::rename((path + "-wal").c_str(), (moved_to + "-wal").c_str()) && errno != ENOENT)
+            return store_errc::unwritable;
         if (::rename(path.c_str(), moved_to.c_str())) return store_errc::unwritable;
         return {};
     }

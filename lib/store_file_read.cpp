@@ -12,7 +12,8 @@ using use = store_statement::use;
 namespace {
 
 object_row row_of(use& q) {
-    return {q.integer(0), std::uint32_t(q.integer(1)), q.blob(2), std::uint64_t(q.integer(3)), q.blob(5), q.blob(6), q.blob(7)};
+    return {q.integer(0), std::uint32_t(q.integer(1)), q.blob(2), std::uint64_t(q.integer(3)), q.blob(5), q.blob(6),
+            q.blob(7)};
 }
 bool whole(object_row const& row, use& q) { return same_sum(row.sum(), q.blob(4)); }
 
@@ -30,7 +31,7 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
         while ((rc = q.step()) == SQLITE_ROW) {
             auto row = row_of(q);
             bool ours = row.type == type && row.key == key;
-            if (!whole(row, q)) {                                 // its key may be what is damaged: so it may be ours
+            if (!whole(row, q)) { // its key may be what is damaged: so it may be ours
                 damaged.push_back(row.copy());
                 continue;
             }
@@ -38,15 +39,18 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
             found.is = presence::present;
             found.upto = row.upto;
             found.state = row.state;
-            if (!row.parts.empty() && !read_parts(row, found)) damaged.push_back(row.copy()), found = {};
-            else found.deltas += row.tail;
+            if (!row.parts.empty() && !read_parts(row, found))
+                damaged.push_back(row.copy()), found = {};
+            else
+                found.deltas += row.tail;
             if (broken_) return {};
             if (found.is == presence::present) break;
         }
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), object_state();
     }
     if (!damaged.empty()) quarantine(damaged);
-    if (found.is == presence::absent && (!damaged.empty() || quarantined_.contains(window))) found.is = presence::damaged;
+    if (found.is == presence::absent && (!damaged.empty() || quarantined_.contains(window)))
+        found.is = presence::damaged;
     return found;
 }
 
@@ -90,21 +94,26 @@ list_page store_file::list(list_query const& query) {
             if (!whole(row, q)) object.is = presence::damaged;
             if (object.is == presence::present && query.states) {
                 object.state = row.state;
-                if (!row.parts.empty() && !read_parts(row, object)) object = {presence::damaged, 0, {}, {}};
-                else object.deltas += row.tail;
+                if (!row.parts.empty() && !read_parts(row, object))
+                    object = {presence::damaged, 0, {}, {}};
+                else
+                    object.deltas += row.tail;
                 if (broken_) return {};
             }
             bytes += row.key.size() + object.state.size() + object.deltas.size();
-            if (object.is == presence::damaged) damaged.push_back(row.copy());
-            else page.items.push_back({row.type, hash, std::string(row.key), std::move(object)});
+            if (object.is == presence::damaged)
+                damaged.push_back(row.copy());
+            else
+                page.items.push_back({row.type, hash, std::string(row.key), std::move(object)});
         }
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), list_page();
         page.end = rc == SQLITE_DONE;
     }
-    if (!damaged.empty() && !quarantine(damaged)) {               // no room for that: still not absent
+    if (!damaged.empty() && !quarantine(damaged)) { // no room for that: still not absent
         for (auto& row : damaged) quarantined_[row.h & ~std::int64_t(3)].push_back({0, row.type, row.key});
     }
-    if (!quarantined_.empty()) add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
+    if (!quarantined_.empty())
+        add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
     return page;
 }
 
@@ -112,7 +121,8 @@ list_page store_file::list(list_query const& query) {
 void store_file::add_marks(list_query const& query, std::uint64_t last_hash, list_page& page) const {
     auto from = query.after < 0 ? window_of(query.space, 0) : window_of(query.space, std::uint64_t(query.after)) + 4;
     auto before = page.items.size();
-    for (auto it = quarantined_.lower_bound(from); it != quarantined_.end() && it->first <= window_of(query.space, last_hash); ++it)
+    for (auto it = quarantined_.lower_bound(from);
+         it != quarantined_.end() && it->first <= window_of(query.space, last_hash); ++it)
         for (auto& m : it->second)
             if (!query.type || query.type == m.type)
                 page.items.push_back({m.type, hash_of(it->first), m.key, {presence::damaged, 0, {}, {}}});
@@ -138,8 +148,10 @@ log_row store_file::read_row(std::uint64_t id) {
     {
         use q(connection_->log_read);
         int rc = q.bind(1, id).step();
-        if (rc == SQLITE_ROW) row = log_row_of(q);
-        else if (rc != SQLITE_DONE) break_with(rc);
+        if (rc == SQLITE_ROW)
+            row = log_row_of(q);
+        else if (rc != SQLITE_DONE)
+            break_with(rc);
     }
     if (row.damaged) drop_log_rows({id});
     return row;
@@ -167,7 +179,8 @@ std::vector<log_row> store_file::read_rows(std::uint64_t id, std::size_t bytes_m
 
 // ---- quarantine
 
-/// Moves rows away in one transaction, its own if none is open. If that fails (disk full) the row stays and is found again.
+/// Moves rows away in one transaction, its own if none is open. If that fails (disk full) the row stays and is found
+/// again.
 bool store_file::quarantine(std::vector<object_copy> const& rows) {
     bool own = !in_batch_;
     if (own) begin(now_ms_);

@@ -21,7 +21,7 @@ void store_file::begin(std::int64_t now_ms) {
 
 write_result store_file::add(store_write const& write) {
     BOOST_ASSERT(in_batch_);
-    if (failed_) return {};                                       // commit() will say so
+    if (failed_) return {}; // commit() will say so
     return std::visit([&](auto& w) { return apply(w); }, write);
 }
 
@@ -34,8 +34,8 @@ commit_result store_file::commit() {
     in_batch_ = false;
     if (!failed_) return {commit_outcome::ok, {}, last_row(), now_.first_row};
 
-    // SQLite may have rolled back by itself (which is why step() runs nothing after a failure: it would commit on its own).
-    // Only if nothing is open any more is "full" a clean no.
+    // SQLite may have rolled back by itself (which is why step() runs nothing after a failure: it would commit on its
+    // own). Only if nothing is open any more is "full" a clean no.
     now_ = before_;
     if (!sqlite3_get_autocommit(connection_->db)) use(connection_->rollback).step();
     bool clean = (failed_ & 0xFF) == SQLITE_FULL && sqlite3_get_autocommit(connection_->db);
@@ -44,7 +44,8 @@ commit_result store_file::commit() {
     return {commit_outcome::unknown, break_with(failed_), last_row(), now_.first_row};
 }
 
-commit_result store_file::write_batch(std::int64_t now_ms, std::span<store_write const> writes, std::vector<write_result>* results) {
+commit_result store_file::write_batch(std::int64_t now_ms, std::span<store_write const> writes,
+                                      std::vector<write_result>* results) {
     begin(now_ms);
     for (auto& w : writes) {
         auto result = add(w);
@@ -72,15 +73,17 @@ void store_file::end_row() {
 write_result store_file::apply(log_write const& w) {
     write_result result;
     auto& run = w.run;
-    if (w.bytes.size() > log_write_bytes_max || run.space > space_number_max || run.last < run.first)
+    if (w.bytes.size() > log_write_bytes_max || run.space > name_number_max || run.last < run.first)
         return result.error = store_errc::too_large, result;
     if (!row_bytes_.empty() && row_bytes_.size() + w.bytes.size() > log_row_bytes_max) end_row();
     result.row = now_.next_row;
     result.offset = std::uint32_t(row_bytes_.size());
     row_bytes_ += w.bytes;
     auto last = row_runs_.empty() ? nullptr : &row_runs_.back();
-    if (last && last->space == run.space && last->writer == run.writer && last->last + 1 == run.first) last->last = run.last;
-    else row_runs_.push_back(run);
+    if (last && last->space == run.space && last->writer == run.writer && last->last + 1 == run.first)
+        last->last = run.last;
+    else
+        row_runs_.push_back(run);
     return result;
 }
 
@@ -121,7 +124,7 @@ void store_file::drop_log_rows(std::vector<std::uint64_t> const& rows) {
     begin(now_ms_);
     for (auto id : rows)
         if (id <= now_.floor) step(use(connection_->log_delete).bind(1, id));
-    commit();                                                     // full: they are found again next time
+    commit(); // full: they are found again next time
 }
 
 // ---- objects
@@ -151,7 +154,7 @@ bool store_file::find_slot(object_name const& object, std::int64_t& h, bool& exi
 
 void store_file::erase_parts(std::int64_t h, bytes_view bytes) {
     part_directory directory;
-    if (!decode_directory(bytes, directory)) {                    // rot: the slow way, over the whole table
+    if (!decode_directory(bytes, directory)) { // rot: the slow way, over the whole table
         step(use(connection_->part_erase_all).bind(1, h));
         return;
     }
@@ -177,8 +180,8 @@ void store_file::put_object(object_row const& row, bool exists) {
 }
 
 static bool refused(object_name const& object, std::size_t bytes) {
-    return bytes > state_bytes_max || object.key.size() > key_bytes_max || object.space > space_number_max || object.hash > hash_max ||
-           !object.type;
+    return bytes > state_bytes_max || object.key.size() > key_bytes_max || object.space > name_number_max ||
+           object.hash > hash_max || !object.type;
 }
 
 write_result store_file::apply(state_write const& w) {
@@ -191,7 +194,8 @@ write_result store_file::apply(state_write const& w) {
     if (!row_parts_.empty()) erase_parts(h, row_parts_);
     object_row row{h, w.object.type, w.object.key, now_.next_row - 1, {}, {}, {}};
     std::string parts;
-    if (w.state.size() <= inline_state_bytes_max) row.state = w.state;
+    if (w.state.size() <= inline_state_bytes_max)
+        row.state = w.state;
     else {
         part_directory directory;
         for (bytes_view rest = w.state; !rest.empty(); rest.remove_prefix(std::min(rest.size(), part_bytes_max))) {
@@ -212,7 +216,8 @@ write_result store_file::apply(state_write const& w) {
 /// size, else into a new one. So a change writes O(log) times its bytes, and a load reads O(log) parts.
 bool store_file::append_deltas(object_row& row, part_directory& directory, bytes_view deltas, std::string& tail) {
     tail.assign(row.tail).append(deltas);
-    bool fits = directory.parts.empty() ? row.state.size() + tail.size() <= inline_state_bytes_max : tail.size() <= tail_bytes_max;
+    bool fits = directory.parts.empty() ? row.state.size() + tail.size() <= inline_state_bytes_max
+                                        : tail.size() <= tail_bytes_max;
     if (!fits) {
         while (directory.parts.size() > directory.base_count && directory.parts.back().bytes < 2 * tail.size()) {
             auto last = directory.parts.back();
@@ -236,14 +241,14 @@ write_result store_file::apply(delta_write const& w) {
     if (refused(w.object, w.deltas.size())) return result.error = store_errc::too_large, result;
     end_row();
     auto window = window_of(w.object.space, w.object.hash);
-    if (quarantined_.contains(window)) return result.error = store_errc::object_damaged, result;   // its base is unknown
+    if (quarantined_.contains(window)) return result.error = store_errc::object_damaged, result; // its base is unknown
     std::int64_t h = 0;
     bool exists = false;
     if (!find_slot(w.object, h, exists)) return result.error = store_errc::no_slot, result;
     object_row row{h, w.object.type, w.object.key, 0, {}, {}, {}};
     part_directory directory;
     std::string state, old_tail, tail, parts;
-    if (exists) {                                                 // the new sum must not cover old rot
+    if (exists) { // the new sum must not cover old rot
         std::vector<object_copy> damaged;
         {
             use q(connection_->object_read);
@@ -251,8 +256,11 @@ write_result store_file::apply(delta_write const& w) {
             int rc;
             while ((rc = step(q)) == SQLITE_ROW && q.integer(0) != h) {}
             if (rc != SQLITE_ROW) return result;
-            object_row old{h, std::uint32_t(q.integer(1)), q.blob(2), std::uint64_t(q.integer(3)), q.blob(5), q.blob(6), q.blob(7)};
-            if (!same_sum(old.sum(), q.blob(4)) || !decode_directory(old.parts, directory)) damaged.push_back(old.copy());
+            object_row old{
+                h,        std::uint32_t(q.integer(1)), q.blob(2), std::uint64_t(q.integer(3)), q.blob(5), q.blob(6),
+                q.blob(7)};
+            if (!same_sum(old.sum(), q.blob(4)) || !decode_directory(old.parts, directory))
+                damaged.push_back(old.copy());
             row.upto = old.upto;
             state = old.state, old_tail = old.tail;
         }

@@ -39,7 +39,7 @@ bool decode_heads(std::uint64_t row, bytes_view heads, std::vector<log_run>& run
     runs.reserve(count);
     for (std::uint64_t x = 0; x < count; ++x) {
         auto space = in.u(), writer = in.u(), first = in.u(), more = in.u();
-        if (space > space_number_max || writer > 0xFFFFFFFF || first + more < first) in.fail();
+        if (space > name_number_max || writer > 0xFFFFFFFF || first + more < first) in.fail();
         runs.push_back({std::uint32_t(space), std::uint32_t(writer), first, first + more});
     }
     if (!in.finished()) runs.clear();

@@ -1,10 +1,10 @@
 // Bytes inside the rows of the store (docs/disk.md), private to store_file*.cpp.
 //
 //   h         := space (20 bits) | hash (41 bits) | slot (2 bits)         rowid of an object
-//   heads     := sum 8, runs                                              sum: first 8 bytes of BLAKE2b-128 of (id, runs)
-//   runs      := u count, count x (u space, u writer, u first, u last - first)
-//   directory := u count of base parts, u count of all, all x (u id, u bytes)
-//   sum       := BLAKE2b-128 over the row's fields: integers as u64, blobs as u64 length and bytes
+//   heads     := sum 8, runs                                              sum: first 8 bytes of BLAKE2b-128 of (id,
+//   runs) runs      := u count, count x (u space, u writer, u first, u last - first) directory := u count of base
+//   parts, u count of all, all x (u id, u bytes) sum       := BLAKE2b-128 over the row's fields: integers as u64, blobs
+//   as u64 length and bytes
 // heads has a sum of its own so that the scan at start need not touch the bytes. Decoders assume an enemy: rot is one.
 #pragma once
 #include "store_rows.hpp"
@@ -39,14 +39,13 @@ inline std::int64_t window_of(std::uint32_t space, std::uint64_t hash) {
     return std::int64_t(std::uint64_t(space) << 43 | (hash & hash_max) << 2);
 }
 inline std::uint64_t hash_of(std::int64_t h) { return std::uint64_t(h) >> 2 & hash_max; }
-constexpr std::uint32_t space_number_max = (1u << 20) - 1;
 
 struct part_place {
     std::uint64_t id = 0;
     std::uint64_t bytes = 0;
 };
 struct part_directory {
-    std::size_t base_count = 0;                                   // the first parts are the base
+    std::size_t base_count = 0; // the first parts are the base
     std::vector<part_place> parts;
     std::uint64_t base_bytes() const;
     std::uint64_t delta_bytes() const;
@@ -70,7 +69,7 @@ struct object_copy {
     std::uint32_t type = 0;
     std::string key;
     std::string parts;
-    std::string bytes;                                            // all its columns, for quarantine
+    std::string bytes; // all its columns, for quarantine
 };
 
 /// An object's row as it lies in the table; views.
@@ -79,11 +78,19 @@ struct object_row {
     std::uint32_t type = 0;
     bytes_view key;
     std::uint64_t upto = 0;
-    bytes_view parts;                                             // directory; empty: none
+    bytes_view parts; // directory; empty: none
     bytes_view tail;
     bytes_view state;
     row_sum sum() const {
-        return row_summer().number(std::uint64_t(h)).number(type).bytes(key).number(upto).bytes(parts).bytes(tail).bytes(state).finish();
+        return row_summer()
+            .number(std::uint64_t(h))
+            .number(type)
+            .bytes(key)
+            .number(upto)
+            .bytes(parts)
+            .bytes(tail)
+            .bytes(state)
+            .finish();
     }
     object_copy copy() const;
 };

@@ -24,7 +24,8 @@ struct opened : store_folder {
         seen = {};
         ASSERT_FALSE(file.scan(seen, summary));
     }
-    std::vector<write_result> write(std::vector<store_write> const& writes, commit_outcome expected = commit_outcome::ok) {
+    std::vector<write_result> write(std::vector<store_write> const& writes,
+                                    commit_outcome expected = commit_outcome::ok) {
         std::vector<write_result> results;
         auto commit = file.write_batch(now_ms++, writes, &results);
         EXPECT_EQ(commit.outcome, expected) << file.last_message();
@@ -36,8 +37,9 @@ struct opened : store_folder {
 TEST(store_file, gives_back_after_reopening_what_was_written) {
     opened o;
     EXPECT_TRUE(o.summary.fresh);
-    o.write({name_write{name_kind::space, 1, "main"}, name_write{name_kind::type, 1, "player"}, entry(1, "aa"), entry(2, "bb"),
-             state_write{object("alice"), "AA"}, meta_write{16, "run"}, space_write{1, "v2", "h2"}, entry(3, "cc")});
+    o.write({name_write{name_kind::space, 1, "main"}, name_write{name_kind::type, 1, "player"}, entry(1, "aa"),
+             entry(2, "bb"), state_write{object("alice"), "AA"}, meta_write{16, "run"}, space_write{1, "v2", "h2"},
+             entry(3, "cc")});
     o.reopen();
     EXPECT_FALSE(o.summary.fresh);
     EXPECT_EQ(o.seen.names, (std::vector<std::string>{"1:1:main", "2:1:player"}));
@@ -84,8 +86,8 @@ TEST(store_file, keeps_rows_small_unless_one_entry_is_large) {
 
 TEST(store_file, says_upto_of_a_state_exactly) {
     opened o;
-    auto results = o.write({state_write{object("before"), "0"}, entry(1, "a"), state_write{object("between"), "1"}, entry(2, "b"),
-                            state_write{object("after"), "2"}, delta_write{object("deltas"), "2"}});
+    auto results = o.write({state_write{object("before"), "0"}, entry(1, "a"), state_write{object("between"), "1"},
+                            entry(2, "b"), state_write{object("after"), "2"}, delta_write{object("deltas"), "2"}});
     EXPECT_EQ(load(o.file, object("before")).upto, 0u);
     EXPECT_EQ(load(o.file, object("between")).upto, 1u);
     EXPECT_EQ(load(o.file, object("after")).upto, 2u);
@@ -195,7 +197,8 @@ TEST(store_file, lists_objects_in_hash_order_page_by_page) {
     opened o;
     std::vector<store_write> writes;
     for (int n = 0; n < 1000; ++n)
-        writes.push_back(state_write{object("k" + std::to_string(n), 1 + std::uint32_t(n % 3), 1 + std::uint32_t(n % 2)), std::to_string(n)});
+        writes.push_back(state_write{
+            object("k" + std::to_string(n), 1 + std::uint32_t(n % 3), 1 + std::uint32_t(n % 2)), std::to_string(n)});
     o.write(writes);
     for (std::uint32_t type : {0u, 2u}) {
         list_query query;
@@ -241,7 +244,8 @@ TEST(store_file, refuses_a_file_that_another_process_holds) {
 }
 
 void sql(std::string const& path, std::string const& text) {
-    auto command = "python3 -c 'import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2])' '" + path + "' '" + text + "'";
+    auto command = "python3 -c 'import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2])' '" +
+                   path + "' '" + text + "'";
     ASSERT_EQ(std::system(command.c_str()), 0);
 }
 std::string contents(std::string const& path) {

@@ -47,7 +47,9 @@ struct seen_at_start : store_sink {
     void on_log_heads(std::uint64_t, std::vector<log_run> const& runs, std::size_t) override {
         heads.insert(heads.end(), runs.begin(), runs.end());
     }
-    void on_log_row(std::uint64_t row, std::vector<log_run> const&, bytes_view b) override { rows.push_back(row), bytes += b; }
+    void on_log_row(std::uint64_t row, std::vector<log_run> const&, bytes_view b) override {
+        rows.push_back(row), bytes += b;
+    }
     void on_damage(store_damage const& d) override { damage.push_back(d); }
 };
 
