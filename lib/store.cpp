@@ -21,16 +21,20 @@ store::~store() {
 
 void store::on_state(std::function<void(store_state, error_code)> told) { core_->on_state = std::move(told); }
 
-void store::open(store_options options, std::shared_ptr<store_sink> sink, std::function<void(error_code, store_summary)> done) {
+void store::open(store_options options, std::shared_ptr<store_sink> sink,
+                 std::function<void(error_code, store_summary)> done) {
     core_->open(std::move(options), std::move(sink), std::move(done));
 }
 
 void store::stop(std::function<void()> done) { core_->stop(std::move(done)); }
 
-void store::write(store_write write, std::function<void(write_result const&)> done) { core_->submit(std::move(write), std::move(done)); }
+void store::write(store_write write, std::function<void(write_result const&)> done) {
+    core_->submit(std::move(write), std::move(done));
+}
 
 void store::load(object_name object, std::function<void(error_code, object_state)> done) {
-    core_->submit([object = std::move(object), done = std::move(done)](store_file* file, error_code error) mutable -> core::completion {
+    core_->submit([object = std::move(object), done = std::move(done)](store_file* file,
+                                                                       error_code error) mutable -> core::completion {
         object_state state;
         if (file) state = file->load(object.space, object.type, object.hash, object.key);
         if (file && file->broken()) error = file->broken_reason();
@@ -47,13 +51,15 @@ void store::list(list_query query, std::function<void(error_code, list_page)> do
     });
 }
 
-void store::read_rows(std::uint64_t row, std::size_t bytes_max, std::function<void(error_code, std::vector<log_row>)> done) {
-    core_->submit([row, bytes_max, done = std::move(done)](store_file* file, error_code error) mutable -> core::completion {
-        std::vector<log_row> rows;
-        if (file) rows = file->read_rows(row, bytes_max);
-        if (file && file->broken()) error = file->broken_reason();
-        return [done = std::move(done), error, rows = std::move(rows)]() mutable { done(error, std::move(rows)); };
-    });
+void store::read_rows(std::uint64_t row, std::size_t bytes_max,
+                      std::function<void(error_code, std::vector<log_row>)> done) {
+    core_->submit(
+        [row, bytes_max, done = std::move(done)](store_file* file, error_code error) mutable -> core::completion {
+            std::vector<log_row> rows;
+            if (file) rows = file->read_rows(row, bytes_max);
+            if (file && file->broken()) error = file->broken_reason();
+            return [done = std::move(done), error, rows = std::move(rows)]() mutable { done(error, std::move(rows)); };
+        });
 }
 
 std::uint32_t store::intern(name_kind kind, bytes_view bytes) { return core_->intern(kind, bytes); }

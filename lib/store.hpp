@@ -5,18 +5,25 @@
 //   load ──┘          loads first ─┘  (at most 64 or 1 ms between two commits)
 //
 // Rules
-//   - order is kept: a state is on the disk after the entries queued before it and before those queued after it (store_rows.hpp).
+//   - order is kept: a state is on the disk after the entries queued before it and before those queued after it
+//   (store_rows.hpp).
 //   - a load overtakes queued writes: an object whose state is queued stays in memory until that is answered.
-//   - every write is answered exactly once, when its outcome is final. A full disk is not final: on_state says disk_full, the
+//   - every write is answered exactly once, when its outcome is final. A full disk is not final: on_state says
+//   disk_full, the
 //     queue waits and is tried again every second (checkpoint, cut to the floor, checkpoint, batch), loads go on.
-//   - unknown_outcome is final: all that was queued is answered with it, the file is closed, on_state says broken, and everything is
-//     answered reopen_needed until open() is called again. Then the owner looks what the file holds and writes again what it lacks.
+//   - unknown_outcome is final: all that was queued is answered with it, the file is closed, on_state says broken, and
+//   everything is
+//     answered reopen_needed until open() is called again. Then the owner looks what the file holds and writes again
+//     what it lacks.
 //   - numbers of names survive that: names the file lacks are written again before anything else.
 // States   closed -> open <-> disk_full; open -> broken -> open; any -> stopped.
-// Bounds   full() from queue_bytes_max on: then the caller takes in nothing more until it is false. A write is never refused for that,
+// Bounds   full() from queue_bytes_max on: then the caller takes in nothing more until it is false. A write is never
+// refused for that,
 //          since what follows it would stand behind a gap.
-// Threads  open, stop and destruction on the executor; all else from any thread. Answers come on the executor, in order.
-//          clock.steady_now() and wall_now() are called on the storage thread. Destruction without stop() loses what is queued, and answers nothing.
+// Threads  open, stop and destruction on the executor; all else from any thread. Answers come on the executor, in
+// order.
+//          clock.steady_now() and wall_now() are called on the storage thread. Destruction without stop() loses what is
+//          queued, and answers nothing.
 // Errors   store_errc.
 #pragma once
 #include "store_error.hpp"
@@ -43,7 +50,8 @@ public:
 
     /// With a thread of its own.
     store(any_io_executor executor, clock& clock, std::size_t queue_bytes_max = std::size_t(64) << 20);
-    store(any_io_executor executor, clock& clock, std::unique_ptr<store_runner> runner, std::size_t queue_bytes_max = std::size_t(64) << 20);
+    store(any_io_executor executor, clock& clock, std::unique_ptr<store_runner> runner,
+          std::size_t queue_bytes_max = std::size_t(64) << 20);
     ~store();
     store(store const&) = delete;
     store& operator=(store const&) = delete;
@@ -51,7 +59,8 @@ public:
     /// Told of every change of state, with its reason. Before open().
     void on_state(std::function<void(store_state, error_code)> told);
     /// Opens, checks and scans. Also after broken; again and again if it fails, with the owner's back-off.
-    void open(store_options options, std::shared_ptr<store_sink> sink, std::function<void(error_code, store_summary)> done);
+    void open(store_options options, std::shared_ptr<store_sink> sink,
+              std::function<void(error_code, store_summary)> done);
     /// Writes all that is queued, checks the WAL in, closes. What a full disk does not take is answered disk_full.
     void stop(std::function<void()> done);
 
@@ -59,9 +68,11 @@ public:
     void load(object_name object, std::function<void(error_code, object_state)> done);
     void list(list_query query, std::function<void(error_code, list_page)> done);
     /// Rows from `row` on, at least one if there is one.
-    void read_rows(std::uint64_t row, std::size_t bytes_max, std::function<void(error_code, std::vector<log_row>)> done);
+    void read_rows(std::uint64_t row, std::size_t bytes_max,
+                   std::function<void(error_code, std::vector<log_row>)> done);
 
-    /// The persistent number of a name, at once; its row is queued before what is written next. 0: too many, or never opened.
+    /// The persistent number of a name, at once; its row is queued before what is written next. 0: too many, or never
+    /// opened.
     std::uint32_t intern(name_kind kind, bytes_view bytes);
     std::uint32_t find(name_kind kind, bytes_view bytes) const;
     std::string name(name_kind kind, std::uint32_t number) const;

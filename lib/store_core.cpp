@@ -1,14 +1,12 @@
 #include "store_core.hpp"
-#include <boost/assert.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/assert.hpp>
 
 namespace dunlin {
 namespace {
 
-template <class... F> struct overloaded : F... {
-    using F::operator()...;
-};
+template <class... F> struct overloaded : F... { using F::operator()...; };
 
 std::size_t bytes_of(store_write const& write) {
     return 128 + std::visit(overloaded{[](log_write const& w) { return w.bytes.size(); },
@@ -98,7 +96,7 @@ std::uint32_t store::core::intern(name_kind kind, bytes_view bytes) {
     {
         std::lock_guard lock(mutex_);
         bool fresh = false;
-        if (!named_) return 0;                                    // the file's own numbers are not known yet
+        if (!named_) return 0; // the file's own numbers are not known yet
         number = names_.intern(kind, bytes, fresh);
         if (!fresh) return number;
         queued one{name_write{kind, number, std::string(bytes)}, {}, 128 + bytes.size()};
@@ -120,7 +118,8 @@ std::string store::core::name(name_kind kind, std::uint32_t number) const {
 }
 
 /// What was queued before belongs to the file as it was: it must not follow on a gap.
-void store::core::open(store_options options, std::shared_ptr<store_sink> sink, std::function<void(error_code, store_summary)> done) {
+void store::core::open(store_options options, std::shared_ptr<store_sink> sink,
+                       std::function<void(error_code, store_summary)> done) {
     {
         std::lock_guard lock(mutex_);
         BOOST_ASSERT(!opening_ && (state_ == store_state::closed || state_ == store_state::broken));
@@ -170,7 +169,8 @@ bool store::core::run_control() {
     store_summary summary;
     auto error = state_ == store_state::stopped ? make_error_code(store_errc::stopped) : file_.open(now->options);
     if (!error) error = file_.scan(sink, summary);
-    if (error) file_.close();
+    if (error)
+        file_.close();
     else {
         std::lock_guard lock(mutex_);
         for (auto kind : {name_kind::space, name_kind::type, name_kind::writer})
@@ -210,7 +210,8 @@ bool store::core::run_reads() {
     }
     if (n < jobs.size()) {
         std::lock_guard lock(mutex_);
-        reads_.insert(reads_.begin(), std::move_iterator(jobs.begin() + std::ptrdiff_t(n)), std::move_iterator(jobs.end()));
+        reads_.insert(reads_.begin(), std::move_iterator(jobs.begin() + std::ptrdiff_t(n)),
+                      std::move_iterator(jobs.end()));
     }
     deliver(
         [done = std::move(done)] {
@@ -260,7 +261,7 @@ store::core::nanoseconds store::core::run_writes() {
     if (!file_.wal_frames()) return store_runner::until_woken;
     if (now < last_commit_ + idle_before_checkpoint) return last_commit_ + idle_before_checkpoint - now;
     checkpoint();
-    last_commit_ = now;                                           // if it did not succeed, not again at once
+    last_commit_ = now; // if it did not succeed, not again at once
     return file_.is_open() && !file_.wal_frames() ? store_runner::until_woken : idle_before_checkpoint;
 }
 
@@ -295,7 +296,8 @@ void store::core::after_commit(commit_result const& result, std::size_t count) {
     auto end = waiting_.begin() + std::ptrdiff_t(count);
     for (auto it = waiting_.begin(); it != end; ++it) {
         bytes += it->bytes;
-        if (it->done) answers.emplace_back(std::move(it->done), std::move(results_[std::size_t(it - waiting_.begin())]));
+        if (it->done)
+            answers.emplace_back(std::move(it->done), std::move(results_[std::size_t(it - waiting_.begin())]));
     }
     waiting_.erase(waiting_.begin(), end);
     queued_bytes_ -= bytes;
@@ -312,7 +314,8 @@ void store::core::after_commit(commit_result const& result, std::size_t count) {
 void store::core::make_room() {
     checkpoint();
     if (!file_.is_open()) return;
-    if (file_.cut_to_floor(store_file::cut_rows_max).outcome == commit_outcome::unknown) return give_up(file_.broken_reason());
+    if (file_.cut_to_floor(store_file::cut_rows_max).outcome == commit_outcome::unknown)
+        return give_up(file_.broken_reason());
     checkpoint();
 }
 

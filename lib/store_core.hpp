@@ -1,4 +1,5 @@
-// The queue and the steps behind lib/store.hpp; private. What is shared lies under the mutex, the rest belongs to the step.
+// The queue and the steps behind lib/store.hpp; private. What is shared lies under the mutex, the rest belongs to the
+// step.
 #pragma once
 #include "store.hpp"
 #include "store_file.hpp"
@@ -29,7 +30,8 @@ public:
     std::uint32_t intern(name_kind kind, bytes_view bytes);
     std::uint32_t find(name_kind kind, bytes_view bytes) const;
     std::string name(name_kind kind, std::uint32_t number) const;
-    void open(store_options options, std::shared_ptr<store_sink> sink, std::function<void(error_code, store_summary)> done);
+    void open(store_options options, std::shared_ptr<store_sink> sink,
+              std::function<void(error_code, store_summary)> done);
     void stop(std::function<void()> done);
     /// Lets the executor run out, whatever is still due.
     void let_go() {
@@ -45,7 +47,7 @@ public:
 
     store_runner* runner = nullptr;
     std::function<void(store_state, error_code)> on_state;
-    std::atomic<bool> alive = true;                               // false: answers are dropped
+    std::atomic<bool> alive = true; // false: answers are dropped
 
 private:
     struct opening {
@@ -76,23 +78,23 @@ private:
     clock& clock_;
 
     mutable std::mutex mutex_;
-    std::deque<queued> arrived_;                                  // under mutex_
-    std::vector<queued> refused_;                                 // under mutex_: of before open(), answered reopen_needed
-    std::deque<read_job> reads_;                                  // under mutex_
-    std::optional<opening> opening_;                              // under mutex_
-    std::function<void()> stopping_;                              // under mutex_
-    store_names names_;                                           // under mutex_
-    bool named_ = false;                                          // under mutex_: the names of the file are known
-    std::size_t answers_due_ = 0;                                 // under mutex_
-    std::optional<any_io_executor> work_;                         // under mutex_: keeps the executor running while answers are due
-    std::atomic<store_state> state_ = store_state::closed;        // written by steps
+    std::deque<queued> arrived_;          // under mutex_
+    std::vector<queued> refused_;         // under mutex_: of before open(), answered reopen_needed
+    std::deque<read_job> reads_;          // under mutex_
+    std::optional<opening> opening_;      // under mutex_
+    std::function<void()> stopping_;      // under mutex_
+    store_names names_;                   // under mutex_
+    bool named_ = false;                  // under mutex_: the names of the file are known
+    std::size_t answers_due_ = 0;         // under mutex_
+    std::optional<any_io_executor> work_; // under mutex_: keeps the executor running while answers are due
+    std::atomic<store_state> state_ = store_state::closed; // written by steps
     std::atomic<std::size_t> queued_bytes_ = 0;
     std::atomic<std::uint64_t> first_row_ = 0;
 
-    store_file file_;                                             // from here on: of the step
+    store_file file_; // from here on: of the step
     std::deque<queued> waiting_;
     std::vector<write_result> results_;
-    bool writes_next_ = false;                                    // loads had their turn
+    bool writes_next_ = false; // loads had their turn
     nanoseconds last_commit_{}, retry_at_{}, checkpoint_at_{};
 };
 

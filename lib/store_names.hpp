@@ -1,6 +1,7 @@
 // Names of a file: spaces, types and writers as small numbers that stay the same as long as the file does.
 //
-//   number  1, 2, ... for each kind, in the order they were met; 0 is none. Never given again, not even when its row is damaged.
+//   number  1, 2, ... for each kind, in the order they were met; 0 is none. Never given again, not even when its row is
+//   damaged.
 //
 // Bound  2^20 - 1 of each kind; intern answers 0 beyond. Threads: one at a time.
 #pragma once
@@ -14,7 +15,7 @@ namespace dunlin {
 class store_names {
     struct kind_table {
         boost::unordered_flat_map<std::string, std::uint32_t> numbers;
-        std::vector<std::string> names{1};                        // by number; empty: unknown
+        std::vector<std::string> names{1}; // by number; empty: unknown
     };
     std::array<kind_table, 3> kinds_;
 

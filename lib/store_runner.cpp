@@ -14,7 +14,7 @@ class store_thread final : public store_runner {
     any_io_executor executor_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool woken_ = false, ending_ = false;                         // under mutex_
+    bool woken_ = false, ending_ = false; // under mutex_
     std::jthread thread_;
 
     void run(step const& work) {
@@ -23,8 +23,10 @@ class store_thread final : public store_runner {
             {
                 std::unique_lock lock(mutex_);
                 auto due = [&] { return woken_ || ending_; };
-                if (wait == until_woken) changed_.wait(lock, due);
-                else if (wait.count() > 0) changed_.wait_for(lock, wait, due);
+                if (wait == until_woken)
+                    changed_.wait(lock, due);
+                else if (wait.count() > 0)
+                    changed_.wait_for(lock, wait, due);
                 if (ending_) return;
                 woken_ = false;
             }
@@ -63,7 +65,8 @@ class inline_runner final : public store_runner {
     step work_;
     std::vector<std::function<void()>> completions_;
     bool running_ = false, woken_ = false;
-    std::shared_ptr<inline_runner*> self_ = std::make_shared<inline_runner*>(this);   // for what is posted and outlives us
+    std::shared_ptr<inline_runner*> self_ =
+        std::make_shared<inline_runner*>(this); // for what is posted and outlives us
 
     void run() {
         woken_ = false;
@@ -76,10 +79,11 @@ class inline_runner final : public store_runner {
         auto self = self_;
         for (auto& completion : completions) {
             completion();
-            if (!*self) return;                                   // it destroyed the store
+            if (!*self) return; // it destroyed the store
         }
         running_ = false;
-        if (woken_ || wait.count() == 0) schedule();
+        if (woken_ || wait.count() == 0)
+            schedule();
         else if (wait != until_woken)
             idle_->expires_after(wait, [this] { schedule(); });
     }
@@ -93,7 +97,8 @@ class inline_runner final : public store_runner {
 
 public:
     inline_runner(any_io_executor executor, clock& clock, std::function<nanoseconds()> took)
-        : executor_(executor), took_(std::move(took)), done_(clock.make_timer(executor)), idle_(clock.make_timer(executor)) {}
+        : executor_(executor), took_(std::move(took)), done_(clock.make_timer(executor)),
+          idle_(clock.make_timer(executor)) {}
     ~inline_runner() override { *self_ = nullptr; }
     void start(step work) override {
         work_ = std::move(work);
@@ -108,9 +113,12 @@ public:
 
 } // namespace
 
-std::unique_ptr<store_runner> make_store_thread(any_io_executor executor) { return std::make_unique<store_thread>(std::move(executor)); }
+std::unique_ptr<store_runner> make_store_thread(any_io_executor executor) {
+    return std::make_unique<store_thread>(std::move(executor));
+}
 
-std::unique_ptr<store_runner> make_inline_store_runner(any_io_executor executor, clock& clock, std::function<nanoseconds()> took) {
+std::unique_ptr<store_runner> make_inline_store_runner(any_io_executor executor, clock& clock,
+                                                       std::function<nanoseconds()> took) {
     return std::make_unique<inline_runner>(std::move(executor), clock, std::move(took));
 }
 
