@@ -14,12 +14,14 @@
     X(truncated, "the connection ended without a word of goodbye: the other node or the network failed; it is tried "  \
                  "again")                                                                                              \
     X(timed_out, "the other node did not answer in time; look whether it runs and is reachable")                       \
-    X(not_dunlin, "what answers at this address does not speak dunlin; look at the address and the port")              \
-    X(wrong_version, "the other node speaks none of the protocol versions that this one knows; update the older one")  \
+    X(not_dunlin, "what is at the other end does not speak dunlin; look at the address and the port")                  \
+    X(wrong_version, "the two nodes have no protocol version in common; update the older one")                         \
     X(wrong_key, "the other node has another cluster key; give both the same key file")                                \
+    X(refused, "the other node ended the connection before the link was made; its own errors say why: another "        \
+               "cluster key, or too many connections")                                                                 \
     X(handshake_failed, "the first messages were damaged or forged; if it happens again, somebody is on the line")     \
-    X(key_needed, "this node has a cluster key and the other has none; give the other the key file of this cluster")   \
-    X(key_not_wanted, "the other node has a cluster key and this one has none; give this one the key file")            \
+    X(peer_without_key, "this node has a cluster key and the other has none; give the other the same key file")        \
+    X(key_missing, "the other node has a cluster key and this one has none; give this one the same key file")          \
     X(insecure_not_loopback, "without a key, nodes talk on loopback addresses only; make one with `dunlin key new` "   \
                              "and name its file by key_file or DUNLIN_KEY_FILE")                                       \
     X(self, "this address is the node's own; leave it out of the list to join")                                        \
