@@ -210,4 +210,24 @@ bool series_cursor::next() {
     return true;
 }
 
+series series_cursor::remainder(std::uint64_t prior) const {
+    series r;
+    r.writer = entry_.writer, r.first = entry_.number, r.first_stamp = entry_.stamp, r.prior = prior;
+    r.add(entry_.body);
+    r.bodies.append(rest());
+    r.count += left_;
+    return r;
+}
+
+series above(series const& s, std::uint64_t number) {
+    if (number < s.first) return s;
+    series_cursor at(s);
+    for (auto prior = s.prior; at.next();) {
+        auto& e = at.entry();
+        if (e.number > number) return at.remainder(prior);
+        prior = prior_of(entry_hash(prior, e.writer, e.number, e.stamp, e.body));
+    }
+    return {};
+}
+
 } // namespace dunlin

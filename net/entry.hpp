@@ -150,7 +150,12 @@ public:
     [[nodiscard]] bool next();
     dunlin::entry const& entry() const { return entry_; }
     bytes_view rest() const { return {in_.position(), in_.left()}; }
+    /// This entry and those behind it as a series of their own; `prior` is this entry's.
+    series remainder(std::uint64_t prior) const;
 };
+
+/// What of a checked series is above a number; nothing of it: count 0.
+series above(series const& s, std::uint64_t number);
 
 void write_writer(encoder& out, writer_id const& w);
 writer_id read_writer(decoder& in);

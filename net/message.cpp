@@ -105,7 +105,7 @@ struct message_writer {
     void operator()(word::behind const& w) { out.u(w.ticket), vector(w.floor); }
     void operator()(word::state_pull const& w) { out.u(w.token), out.bytes(w.cursor); }
     void operator()(word::state_chunk const& w) {
-        out.u(w.token), out.u8(w.last), out.bytes(w.next), out.bytes(w.bytes);
+        out.u(w.token), out.u8(w.last), out.bytes(w.cursor), out.bytes(w.next), out.bytes(w.bytes);
     }
     void operator()(word::busy const& w) { out.u(w.ticket), out.u(std::uint64_t(w.retry_after.count())); }
 
@@ -185,7 +185,8 @@ struct message_reader {
     void get(word::behind& w) { w.ticket = in.u(), w.floor = vector(); }
     void get(word::state_pull& w) { w.token = in.u(), w.cursor = text_of(in, wire_bounds::cursor_max); }
     void get(word::state_chunk& w) {
-        w.token = in.u(), w.last = flag_of(in), w.next = text_of(in, wire_bounds::cursor_max);
+        w.token = in.u(), w.last = flag_of(in);
+        w.cursor = text_of(in, wire_bounds::cursor_max), w.next = text_of(in, wire_bounds::cursor_max);
         w.bytes = text_of(in, wire_bounds::chunk_max);
     }
     void get(word::busy& w) {

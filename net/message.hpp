@@ -152,8 +152,10 @@ struct state_pull {
     std::string cursor;
     bool operator==(state_pull const&) const = default;
 };
+/// Of the transfer `token`, what stands at `cursor`.
 struct state_chunk {
     std::uint64_t token = 0;
+    std::string cursor;
     std::string bytes;
     std::string next;
     bool last = false;

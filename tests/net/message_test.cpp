@@ -76,7 +76,7 @@ struct maker {
         case 8:
             return word::state_pull{any(), text(40)};
         case 9:
-            return word::state_chunk{any(), text(200), text(40), bool(below(2))};
+            return word::state_chunk{any(), text(40), text(200), text(40), bool(below(2))};
         default:
             return word::busy{any(), std::chrono::milliseconds(below(3'600'001))};
         }

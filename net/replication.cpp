@@ -1,0 +1,415 @@
+#include "replication.hpp"
+#include <algorithm>
+
+namespace dunlin {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::uint64_t mix(std::uint64_t x) { // splitmix64's finaliser
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+std::uint64_t mix(writer_id const& w, std::uint64_t number) {
+    std::uint64_t h = 0, part = 0;
+    for (std::size_t i = 0; i < 16; ++i) {
+        part = part << 8 | w.node[i];
+        if (i % 8 == 7) h = mix(h + part), part = 0;
+    }
+    return mix(mix(h + (std::uint64_t(w.run) << 32 | w.nonce)) + number);
+}
+
+void sort(id_vector& v) {
+    std::sort(v.begin(), v.end(), [](auto& a, auto& b) { return a.writer < b.writer; });
+    if (v.size() > wire_bounds::vector_max) v.resize(wire_bounds::vector_max);
+}
+
+} // namespace
+
+replication::replication(replica& space, writer_id const& own, replication_bounds bounds)
+    : space_(space), own_(own), bounds_(bounds), shown_own_(space.known().of(own).number) {}
+
+replication::peer* replication::find(peer_number n) {
+    for (auto& p : peers_)
+        if (p.number == n) return &p;
+    return nullptr;
+}
+
+std::uint64_t replication::shown(std::uint32_t slot) const {
+    auto number = space_.known()[slot].number;
+    return holding() && slot == own_slot() ? shown_own_ : number;
+}
+
+bool replication::lacks(peer const& p) const {
+    if (p.unknown_more) return true;
+    auto& known = space_.known();
+    for (std::uint32_t s = 0; s < p.known.size(); ++s)
+        if (p.known[s] > known[s].number && !avoided(p, known.table().id(s))) return true;
+    return false;
+}
+
+/// The applied vector, and of the writers that we do not want more of from this peer all that there can be.
+id_vector replication::have(peer const& p) const {
+    id_vector v;
+    auto& known = space_.known();
+    for (std::uint32_t s = 0; s < known.size(); ++s) {
+        auto& w = known.table().id(s);
+        if (auto n = avoided(p, w) ? dot::number_max : known[s].number) v.push_back({w, n});
+    }
+    for (auto& w : p.suspects)
+        if (known.table().find(w) == writers::none || known.table().find(w) >= known.size())
+            v.push_back({w, dot::number_max});
+    sort(v);
+    return v;
+}
+
+std::uint64_t replication::durable_digest(version_vector const& v) const {
+    std::uint64_t sum = 0;
+    auto& table = space_.known().table();
+    for (std::uint32_t s = 0; s < v.size() && s < table.size(); ++s)
+        if (v[s]) sum += mix(table.id(s), v[s]);
+    return sum;
+}
+std::uint64_t replication::durable_digest() const { return durable_digest(space_.durable()); }
+std::uint64_t replication::durable_digest(peer const& p) const {
+    auto it = holders_.find(p.node);
+    return it == holders_.end() ? 0 : durable_digest(it->second.durable);
+}
+
+void replication::peer_up(peer_number n, node_id const& node, bool counted, instant now, actions& out) {
+    if (find(n) || peers_.size() >= bounds_.peers) return;
+    if (peers_.empty() && first_peer_ == instant{}) first_peer_ = now;
+    auto& p = peers_.emplace_back();
+    p.number = n, p.node = node;
+    count(node, counted, out);
+    tell_heads(*find(n), true, false, out);
+}
+
+void replication::peer_down(peer_number n, instant now, actions&) {
+    std::erase_if(peers_, [&](auto& p) { return p.number == n; });
+    std::erase_if(serving_, [&](auto& t) { return t.to == n; });
+    if (pull_.ticket && pull_.from == n) pull_.ticket = 0;
+    if (in_.active && in_.from == n) abandon(now);
+}
+
+void replication::count(node_id const& node, bool counted, actions& out) {
+    for (auto& p : peers_)
+        if (p.node == node) p.counted = counted;
+    if (!holders_.contains(node) && holders_.size() >= bounds_.holders) return;
+    auto& h = holders_[node];
+    if (h.counted == counted) return;
+    h.counted = counted;
+    out.emplace_back(event::copies_changed{});
+}
+
+void replication::congested(peer_number n, bool is, instant, actions& out) {
+    auto p = find(n);
+    if (!p || p->congested == is) return;
+    p->congested = is;
+    if (!is) offer(*p, out);
+}
+
+std::size_t replication::copies(writer_id const& w, std::uint64_t number) const {
+    auto slot = space_.known().table().find(w);
+    if (slot == writers::none) return 0;
+    return std::size_t(std::count_if(holders_.begin(), holders_.end(), [&](auto& h) {
+        return h.second.counted && h.second.durable[slot] >= number && h.first != own_.node;
+    }));
+}
+
+void replication::sealed(series const& s, bool hold, actions& out) {
+    if (hold) held_until_ = s.last();
+    if (holding()) {
+        held_bytes_ += s.size();
+        if (held_bytes_ <= bounds_.held_bytes) held_.push_back(s);
+        return;
+    }
+    shown_own_ = s.last();
+    auto slot = own_slot();
+    for (auto& p : peers_) {
+        if (p.congested || p.catching_until != instant{}) continue;
+        say(p, word::push{s}, out);
+        p.known.raise(slot, s.last()), p.offered.raise(slot, s.last());
+    }
+}
+
+void replication::committed(actions& out) {
+    auto& durable = space_.durable();
+    if (holding() && durable[own_slot()] >= held_until_) {
+        held_until_ = 0;
+        auto ready = std::exchange(held_, {});
+        auto whole = std::exchange(held_bytes_, 0) <= bounds_.held_bytes;
+        if (whole) {
+            for (auto& s : ready) sealed(s, false, out);
+        } else {
+            for (auto& p : peers_) offer(p, out);
+        }
+        shown_own_ = space_.known().of(own_).number;
+    }
+    auto& known = space_.known();
+    for (auto& p : peers_) {
+        word::durable d;
+        std::erase_if(p.owed, [&](auto slot) {
+            if (durable[slot] > p.told[slot]) {
+                d.vector.push_back({known.table().id(slot), durable[slot]});
+                p.told.raise(slot, durable[slot]);
+            }
+            auto paid = durable[slot] >= known[slot].number;
+            if (paid) p.owes[slot] = false;
+            return paid;
+        });
+        if (d.vector.empty()) continue;
+        sort(d.vector);
+        say(p, std::move(d), out);
+    }
+}
+
+/// All heads, or those that the peer has not heard of; and the durable vector, unless it was just told.
+void replication::tell_heads(peer& p, bool complete, bool reply, actions& out, bool answer) {
+    word::heads w;
+    w.complete = complete, w.reply = reply, w.synced = synced_;
+    auto& known = space_.known();
+    for (std::uint32_t s = 0; s < known.size(); ++s) {
+        auto& h = known[s];
+        if (!h.number || shown(s) != h.number || (!complete && p.offered[s] >= h.number)) continue;
+        w.list.push_back({known.table().id(s), h.number, h.prior()});
+        p.offered.raise(s, h.number);
+    }
+    std::sort(w.list.begin(), w.list.end(), [](auto& a, auto& b) { return a.writer < b.writer; });
+    if (w.list.size() > wire_bounds::vector_max) w.list.resize(wire_bounds::vector_max), w.complete = false;
+    auto digest = durable_digest();
+    if (complete || answer || digest != p.durable_sent) {
+        auto& durable = space_.durable();
+        for (std::uint32_t s = 0; s < durable.size(); ++s)
+            if (durable[s] && shown(s) >= durable[s]) {
+                w.durable.push_back({known.table().id(s), durable[s]});
+                p.told.raise(s, durable[s]);
+            }
+        sort(w.durable);
+        p.durable_sent = digest;
+    }
+    say(p, std::move(w), out);
+}
+
+void replication::offer(peer& p, actions& out) {
+    if (p.congested || p.catching_until != instant{}) return;
+    auto& known = space_.known();
+    for (std::uint32_t s = 0; s < known.size(); ++s) {
+        p.offered.raise(s, p.known[s]);
+        if (shown(s) == known[s].number && known[s].number > p.offered[s]) return tell_heads(p, false, false, out);
+    }
+}
+
+void replication::flush_heads(instant now, actions& out) {
+    if (heads_due_ == instant{} || now < heads_due_) return;
+    heads_due_ = {};
+    for (auto& p : peers_) offer(p, out);
+}
+
+void replication::receive(peer_number from, space_message&& said, instant now, actions& out) {
+    auto p = find(from);
+    if (!p) return;
+    std::visit([&](auto& w) { on(*p, w, now, out); }, said);
+    flush_heads(now, out);
+}
+
+void replication::on(peer& p, word::digest& w, instant, actions& out) {
+    p.synced = w.synced;
+    if (holding() || w.heads != space_.known().digest()) return tell_heads(p, true, true, out);
+    p.known = p.offered = space_.known().applied();
+    p.heard = true, p.unknown_more = false;
+    check_synced(p, out);
+    if (w.durable != durable_digest(p)) return tell_heads(p, true, true, out);
+    say(p, word::same{durable_digest(), synced_}, out);
+}
+
+void replication::on(peer& p, word::same& w, instant, actions& out) {
+    p.synced = w.synced;
+    if (w.synced) become_synced(out);
+    if (w.durable != durable_digest(p)) tell_heads(p, true, true, out);
+}
+
+void replication::on(peer& p, word::heads& w, instant now, actions& out) {
+    auto& known = space_.known();
+    if (w.complete) p.known = {}, p.heard = true, p.unknown_more = false;
+    p.synced = w.synced;
+    for (auto& c : w.list) {
+        auto slot = known.table().find(c.writer);
+        if (slot == writers::none) {
+            if (!avoided(p, c.writer)) p.unknown_more = true;
+            continue;
+        }
+        p.known.raise(slot, c.number);
+        if (known[slot].number != c.number) continue;
+        if (known[slot].prior() != c.mark)
+            conflict(&p, c.writer, c.number, out);
+        else
+            vouch(p, slot, c.writer, c.number, out);
+    }
+    if (w.complete) p.offered = p.known;
+    raise_durable(p, w.durable, w.complete, out);
+    if (w.reply) tell_heads(p, false, false, out, true);
+    check_synced(p, out);
+    if (lacks(p)) pull_from(p, now, out);
+}
+
+void replication::raise_durable(peer& p, id_vector const& v, bool exactly, actions& out) {
+    auto it = holders_.find(p.node);
+    if (it == holders_.end()) return;
+    auto& h = it->second;
+    auto before = h.durable;
+    if (exactly) h.durable = {};
+    for (auto& x : v)
+        if (auto slot = space_.known().table().find(x.writer); slot != writers::none) h.durable.raise(slot, x.number);
+    if (h.counted && !before.covers(h.durable)) out.emplace_back(event::copies_changed{});
+}
+
+void replication::on(peer& p, word::durable& w, instant, actions& out) { raise_durable(p, w.vector, false, out); }
+
+void replication::pull_from(peer& p, instant now, actions& out) {
+    if (pull_.ticket || in_.active || now < p.not_before) return;
+    pull_ = {p.number, ++last_request_, now + bounds_.pull_deadline};
+    say(p, word::pull{pull_.ticket, have(p), bounds_.range_bytes}, out);
+}
+
+void replication::on(peer& p, word::pull& w, instant, actions& out) {
+    auto reading = std::count_if(peers_.begin(), peers_.end(), [](auto& x) { return x.reading != 0; });
+    if (p.reading || std::size_t(reading) >= bounds_.reads) return say(p, word::busy{w.ticket, milliseconds(200)}, out);
+    auto& known = space_.known();
+    p.known = {};
+    for (auto& x : w.have)
+        if (auto slot = known.table().find(x.writer); slot != writers::none) // the greatest number: "no more of these"
+            p.known.raise(slot, x.number == dot::number_max ? known[slot].number : x.number);
+    p.offered.join(p.known);
+    auto& floor = space_.floor();
+    word::behind b;
+    bool behind = false;
+    for (std::uint32_t s = 0; s < floor.size(); ++s)
+        if (floor[s]) {
+            b.floor.push_back({known.table().id(s), floor[s]});
+            behind |= p.known[s] < floor[s];
+        }
+    if (behind) {
+        sort(b.floor), b.ticket = w.ticket;
+        return say(p, std::move(b), out);
+    }
+    p.reading = ++last_request_;
+    p.pulled = std::move(w);
+    auto request = p.reading;
+    auto asked = p.pulled.have;
+    space_.read_log(request, asked, std::size_t(std::min<std::uint64_t>(p.pulled.budget_bytes, bounds_.range_bytes)));
+}
+
+void replication::log_read(std::uint64_t request, log_range&& read, instant now, actions& out) {
+    auto it = std::find_if(peers_.begin(), peers_.end(), [&](auto& x) { return x.reading == request; });
+    if (!request || it == peers_.end()) return;
+    auto& p = *it;
+    p.reading = 0;
+    if (read.behind) return say(p, word::behind{p.pulled.ticket, {}}, out);
+    word::range r{p.pulled.ticket, std::move(p.pulled.have), {}, read.more};
+    for (auto& s : read.list) {
+        if (r.list.size() == wire_bounds::series_max) {
+            r.more = true;
+            break;
+        }
+        // Ours that may not be seen yet, and whatever comes after it, stays here.
+        if (holding() && s.writer == own_ && s.last() > shown_own_) break;
+        if (auto slot = space_.known().table().find(s.writer); slot != writers::none)
+            p.known.raise(slot, s.last()), p.offered.raise(slot, s.last());
+        r.list.push_back(std::move(s));
+    }
+    p.catching_until = r.more ? now + bounds_.pull_deadline : instant{};
+    say(p, std::move(r), out);
+    offer(p, out); // what it missed of pushes while it caught up
+}
+
+void replication::on(peer& p, word::range& w, instant now, actions& out) {
+    bool asked = pull_.ticket && pull_.from == p.number && pull_.ticket == w.ticket;
+    if (asked) pull_.ticket = 0;
+    auto& known = space_.known();
+    for (auto& x : w.basis)
+        if (!avoided(p, x.writer) && known.of(x.writer).number < x.number) return; // computed for another state
+    auto number = p.number;
+    std::size_t progress = 0;
+    for (auto& s : w.list) progress += take(&p, s, now, out).applied;
+    auto again = find(number);
+    if (!again || !asked) return;
+    if (!w.more) again->unknown_more = false;
+    check_synced(*again, out);
+    if (!progress) return;
+    if (w.more) return pull_from(*again, now, out);
+    for (auto& other : peers_)
+        if (lacks(other)) return pull_from(other, now, out);
+}
+
+void replication::on(peer& p, word::push& w, instant now, actions& out) {
+    auto done = take(&p, w.series, now, out);
+    auto slot = space_.known().table().find(w.series.writer);
+    if (slot == writers::none) {
+        if (!avoided(p, w.series.writer)) p.unknown_more = true;
+    } else {
+        p.known.raise(slot, w.series.last());
+    }
+    if (done.stuck) pull_from(p, now, out);
+}
+
+void replication::check_synced(peer const& p, actions& out) {
+    if (!synced_ && p.heard && p.synced && !lacks(p)) become_synced(out);
+}
+
+void replication::become_synced(actions& out) {
+    if (std::exchange(synced_, true)) return;
+    out.emplace_back(event::synced{});
+}
+
+void replication::tick(instant now, chance& random, actions& out) {
+    expire(now, out);
+    flush_heads(now, out);
+    if (!started_) started_ = true, next_pull_ = now;
+    if (now >= next_pull_) ask(now, random, out);
+}
+
+void replication::ask(instant now, chance& random, actions& out) {
+    auto every = std::chrono::duration_cast<instant>(bounds_.pull_every);
+    next_pull_ = now + every * 4 / 5 + instant(random.below(std::uint64_t(every.count()) * 2 / 5 + 1));
+    // Nobody says that it is synced, as when all start together: then having heard everybody out will do.
+    if (!synced_ && !peers_.empty() && now >= first_peer_ + every &&
+        std::all_of(peers_.begin(), peers_.end(), [&](auto& p) { return p.heard && !lacks(p); }))
+        become_synced(out);
+    auto ready = std::count_if(peers_.begin(), peers_.end(), [](auto& p) { return !p.congested; });
+    if (!ready) return;
+    auto pick = random.below(std::uint64_t(ready));
+    for (auto& p : peers_) {
+        if (p.congested || pick--) continue;
+        if (holding()) return tell_heads(p, true, true, out);
+        return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
+    }
+}
+
+void replication::expire(instant now, actions& out) {
+    if (pull_.ticket && now >= pull_.deadline) pull_.ticket = 0;
+    if (in_.active && now >= in_.deadline) abandon(now);
+    std::erase_if(serving_, [&](auto& t) { return now >= t.deadline; });
+    for (auto& p : peers_)
+        if (p.catching_until != instant{} && now >= p.catching_until) {
+            p.catching_until = {};
+            offer(p, out);
+        }
+    // What waits so long waits for something that does not come this way.
+    if (!waiting_.empty() && now >= waiting_since_ + 2 * bounds_.pull_deadline) forget_waiting();
+}
+
+instant replication::next_tick() const {
+    auto next = next_pull_;
+    auto sooner = [&](instant t) { next = std::min(next, t); };
+    if (heads_due_ != instant{}) sooner(heads_due_);
+    if (pull_.ticket) sooner(pull_.deadline);
+    if (in_.active) sooner(in_.deadline);
+    for (auto& p : peers_)
+        if (p.catching_until != instant{}) sooner(p.catching_until);
+    return next;
+}
+
+} // namespace dunlin

@@ -1,0 +1,525 @@
+// Toy replicas over the shipped machine, under a scheduler that loses, doubles and reorders what they say, cuts links,
+// cuts logs, restarts nodes and completes disk work late. Every message passes the codec.
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <dunlin/net/replication.hpp>
+#include <gtest/gtest.h>
+#include <random>
+#include <set>
+
+namespace dunlin {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct seeded : chance {
+    std::mt19937_64 random;
+    explicit seeded(std::uint64_t s) : random(s) {}
+    void fill(std::span<std::uint8_t> bytes) override {
+        for (auto& b : bytes) b = std::uint8_t(random());
+    }
+};
+
+node_id node_named(std::size_t i) {
+    node_id n{};
+    n[0] = std::uint8_t(i + 1);
+    return n;
+}
+
+std::set<std::string>& violations() {
+    static std::set<std::string> list;
+    return list;
+}
+
+struct toy : replica {
+    writers table;
+    heads known_{table};
+    version_vector durable_, floor_, last_dependencies;
+    writer_id own;
+    std::uint64_t stamp = 0;
+    std::vector<series> log; // single entries in the order of their application, above the floor
+    std::map<std::pair<writer_id, std::uint64_t>, std::string> contents;
+    replication machine;
+    actions out;
+    instant* now = nullptr;
+    bool was_first = true, stopped = false;
+    std::size_t chunks_served = 0;
+
+    struct request {
+        std::uint64_t id;
+        id_vector have;
+        std::size_t budget = 0;
+        bool state = false, stage = false, finish = false;
+        std::uint64_t token = 0;
+        std::string cursor;
+    };
+    std::deque<request> pending;
+    std::map<std::uint64_t, std::vector<std::string>> snapshots; // by token, in chunks
+    std::uint64_t last_token = 0;
+    std::string staged;
+
+    explicit toy(writer_id const& w, instant* t, replication_bounds b = {}) : own(w), machine(*this, w, b), now(t) {}
+
+    heads const& known() const override { return known_; }
+    version_vector const& durable() const override { return durable_; }
+    version_vector const& floor() const override { return floor_; }
+
+    /// The delta says the author's whole vector, so that causality is checked by what is written and not by heads.
+    bool absorb(entry const& e, entry_body const& body) override {
+        if (body.delta == "poison") return false;
+        decoder in(body.delta);
+        for (auto n = in.count(); n--;) {
+            auto w = read_writer(in);
+            auto number = in.u();
+            if (known_.of(w).number < number) violations().insert("applied before its cause");
+        }
+        if (known_.of(e.writer).number + 1 != e.number) violations().insert("applied out of order");
+        if (e.writer == own) violations().insert("absorbed its own");
+        keep(e, body);
+        return true;
+    }
+    void keep(entry const& e, entry_body const& body) {
+        auto prior = known_.of(e.writer).prior();
+        encoder kept;
+        kept.u64(e.stamp), kept.raw(e.body);
+        if (!contents.emplace(std::pair(e.writer, e.number), kept.take()).second) violations().insert("one dot twice");
+        series s;
+        s.writer = e.writer, s.first = e.number, s.first_stamp = e.stamp, s.prior = e.number > 1 ? prior : 0;
+        s.add(e.body);
+        log.push_back(std::move(s));
+        known_.advance(e, body);
+        stamp = std::max(stamp, e.stamp);
+    }
+    void write(bytes_view text, bool roster = false, std::size_t padding = 0) {
+        entry_builder b;
+        auto self = table.intern(own);
+        b.begin(self);
+        encoder delta;
+        std::vector<std::uint32_t> seen;
+        for (std::uint32_t s = 0; s < known_.size(); ++s)
+            if (known_[s].number) seen.push_back(s);
+        delta.u(seen.size());
+        for (auto s : seen) write_writer(delta, table.id(s)), delta.u(known_[s].number);
+        delta.raw(text), delta.raw(std::string(padding, 'p'));
+        b.delta().raw(text == "poison" ? text : delta.view());
+        for (auto s : seen)
+            if (s != self && known_[s].number > last_dependencies[s]) {
+                EXPECT_TRUE(b.depend(s, known_[s].number, table));
+                last_dependencies.raise(s, known_[s].number);
+            }
+        auto& h = known_[self];
+        auto before = h.stamp;
+        ++stamp;
+        encoder bytes;
+        b.finish(h.number ? stamp - before : 0, bytes);
+        entry_body body;
+        EXPECT_TRUE(body.read(bytes.view()));
+        entry e{own, h.number + 1, stamp, bytes.view()};
+        keep(e, body);
+        machine.sealed(log.back(), std::exchange(was_first, false) || roster, out);
+    }
+
+    void read_log(std::uint64_t id, id_vector const& have, std::size_t budget) override {
+        pending.push_back({id, have, budget, false, false, false, 0, {}});
+    }
+    void read_state(std::uint64_t id, std::uint64_t token, std::string const& cursor) override {
+        pending.push_back({id, {}, 0, true, false, false, token, cursor});
+    }
+    void stage_state(std::string bytes) override {
+        staged += bytes;
+        pending.push_back({0, {}, 0, false, true, false, 0, {}});
+    }
+    void finish_state() override { pending.push_back({0, {}, 0, false, false, true, 0, {}}); }
+    void abandon_state() override {
+        staged.clear();
+        std::erase_if(pending, [](auto& r) { return r.stage || r.finish; });
+    }
+
+    void complete() {
+        auto r = std::move(pending.front());
+        pending.pop_front();
+        if (r.stage) return machine.state_staged(true, *now, out);
+        if (r.finish) return machine.state_finished(join_state(), *now, out);
+        if (r.state) return serve_state(r);
+        log_range range;
+        std::size_t bytes = 0;
+        for (std::uint32_t s = 0; s < floor_.size(); ++s)
+            if (floor_[s] && number_in(r.have, table.id(s)) < floor_[s]) range.behind = true;
+        for (auto& s : log) {
+            if (s.last() <= number_in(r.have, s.writer)) continue;
+            if (bytes > r.budget) {
+                range.more = true;
+                break;
+            }
+            bytes += s.size(), range.list.push_back(s);
+        }
+        machine.log_read(r.id, std::move(range), *now, out);
+    }
+    void serve_state(request const& r) {
+        state_piece piece;
+        piece.token = r.token ? r.token : ++last_token;
+        if (!r.token) {
+            encoder e;
+            known_.write(e);
+            e.u(contents.size());
+            for (auto& [dot, text] : contents) write_writer(e, dot.first), e.u(dot.second), e.bytes(text);
+            auto all = e.take();
+            auto& chunks = snapshots[piece.token];
+            for (std::size_t i = 0; i < all.size(); i += 200) chunks.push_back(all.substr(i, 200));
+        }
+        auto it = snapshots.find(piece.token);
+        std::size_t index = r.cursor.empty() ? 0 : std::stoul(r.cursor);
+        if (it == snapshots.end() || index >= it->second.size()) {
+            piece.gone = true;
+        } else {
+            ++chunks_served;
+            piece.bytes = it->second[index], piece.last = index + 1 == it->second.size();
+            piece.next = std::to_string(index + 1);
+        }
+        machine.state_read(r.id, std::move(piece), *now, out);
+    }
+    bool join_state() {
+        decoder in(staged);
+        EXPECT_TRUE(known_.read(in)) << "a state was put together wrongly";
+        for (auto n = in.count(); n--;) {
+            auto w = read_writer(in);
+            auto number = in.u();
+            auto text = in.bytes();
+            auto [it, fresh] = contents.emplace(std::pair(w, number), text);
+            if (!fresh && it->second != text) violations().insert("one dot, two contents");
+        }
+        EXPECT_TRUE(in.finished());
+        staged.clear();
+        // The log has holes now below what came: it answers only above.
+        for (std::uint32_t s = 0; s < known_.size(); ++s)
+            if (known_[s].number) floor_.raise(s, known_[s].number);
+        log.clear();
+        return true;
+    }
+    void commit() {
+        durable_ = known_.applied();
+        machine.committed(out);
+    }
+    void cut_log(std::size_t rows) {
+        for (rows = std::min(rows, log.size()); rows--;) {
+            floor_.raise(table.find(log.front().writer), log.front().last());
+            log.erase(log.begin());
+        }
+    }
+};
+
+struct flight {
+    std::size_t from, to;
+    std::uint64_t link;
+    std::string bytes;
+};
+
+struct faults {
+    double lose = 0, twice = 0, reorder = 0;
+    std::size_t budget = 0; // of a range; 0 is the shipped one
+    bool cuts_logs = false, restarts = false, slow = false;
+};
+
+struct world {
+    std::mt19937_64 random;
+    seeded luck;
+    faults bad;
+    instant now = 1s;
+    std::vector<std::unique_ptr<toy>> nodes;
+    std::vector<std::unique_ptr<toy>> gone;
+    std::vector<std::uint32_t> runs;
+    std::map<std::pair<std::size_t, std::size_t>, std::uint64_t> links; // (a < b) up, with its number
+    std::set<std::pair<std::size_t, std::size_t>> edges;                // that may be up
+    std::deque<flight> wire;
+    std::uint64_t last_link = 0, said_beside_digests = 0, messages = 0, alarms = 0, proofs = 0, refusals = 0;
+
+    world(std::uint64_t seed, std::size_t n, faults f) : random(seed), luck(seed * 31), bad(f) {
+        violations().clear();
+        runs.resize(n, 1);
+        for (std::size_t i = 0; i < n; ++i) nodes.push_back(make(i));
+    }
+    std::uint64_t below(std::uint64_t n) { return random() % n; }
+    bool chance_of(double p) { return double(random() % 1'000'000) < p * 1'000'000; }
+    std::unique_ptr<toy> make(std::size_t i) {
+        replication_bounds b;
+        if (bad.budget) b.range_bytes = bad.budget;
+        return std::make_unique<toy>(writer_id{node_named(i), runs[i], std::uint32_t(random())}, &now, b);
+    }
+    void all_edges() {
+        for (std::size_t a = 0; a < nodes.size(); ++a)
+            for (auto b = a + 1; b < nodes.size(); ++b) edges.insert({a, b});
+    }
+    void connected_edges() { // a random tree and a few more
+        for (std::size_t b = 1; b < nodes.size(); ++b) edges.insert({below(b), b});
+        for (auto extra = below(nodes.size()); extra--;) {
+            auto a = below(nodes.size()), b = below(nodes.size());
+            if (a != b) edges.insert({std::min(a, b), std::max(a, b)});
+        }
+    }
+    void up(std::size_t a, std::size_t b) {
+        if (links.contains({a, b})) return;
+        links[{a, b}] = ++last_link;
+        nodes[a]->machine.peer_up(peer_number(b), node_named(b), true, now, nodes[a]->out);
+        nodes[b]->machine.peer_up(peer_number(a), node_named(a), true, now, nodes[b]->out);
+        collect();
+    }
+    void down(std::size_t a, std::size_t b) {
+        if (!links.erase({a, b})) return;
+        nodes[a]->machine.peer_down(peer_number(b), now, nodes[a]->out);
+        nodes[b]->machine.peer_down(peer_number(a), now, nodes[b]->out);
+        std::erase_if(wire, [&](auto& f) { return !link_of(f); });
+        collect();
+    }
+    std::uint64_t link_between(std::size_t a, std::size_t b) {
+        auto it = links.find({std::min(a, b), std::max(a, b)});
+        return it == links.end() ? 0 : it->second;
+    }
+    bool link_of(flight const& f) { return link_between(f.from, f.to) == f.link; }
+
+    void collect() {
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            auto said = std::exchange(nodes[i]->out, {});
+            for (auto& a : said) {
+                if (auto s = std::get_if<event::send>(&a)) {
+                    auto link = link_between(i, s->to);
+                    if (!link) continue;
+                    ++messages;
+                    auto quiet =
+                        std::holds_alternative<word::digest>(s->said) || std::holds_alternative<word::same>(s->said);
+                    said_beside_digests += !quiet;
+                    check_sent(i, s->said);
+                    session codec;
+                    encoder e;
+                    codec.write("main", s->said, e);
+                    if (chance_of(bad.lose)) continue;
+                    flight f{i, s->to, link, e.take()};
+                    if (chance_of(bad.twice)) wire.push_back(f);
+                    auto at = wire.size();
+                    if (chance_of(bad.reorder)) at = below(wire.size() + 1);
+                    wire.insert(wire.begin() + std::ptrdiff_t(at), std::move(f));
+                }
+                alarms += std::holds_alternative<event::fork_alarm>(a);
+                proofs += std::holds_alternative<event::fork_proved>(a);
+                refusals += std::holds_alternative<event::entry_refused>(a);
+            }
+        }
+    }
+    /// A run's first entry is on disk before it is anywhere else.
+    void check_sent(std::size_t i, space_message const& said) {
+        auto& n = *nodes[i];
+        auto first_is_safe = n.durable_[n.table.find(n.own)] >= 1;
+        auto shows = [&](series const& s) { return s.writer == n.own; };
+        if (first_is_safe) return;
+        if (auto p = std::get_if<word::push>(&said); p && shows(p->series)) violations().insert("sent before durable");
+        if (auto r = std::get_if<word::range>(&said))
+            for (auto& s : r->list)
+                if (shows(s)) violations().insert("sent before durable");
+        if (auto h = std::get_if<word::heads>(&said))
+            for (auto& c : h->list)
+                if (c.writer == n.own) violations().insert("told before durable");
+    }
+    void deliver(std::size_t index) {
+        auto f = std::move(wire[index]);
+        wire.erase(wire.begin() + std::ptrdiff_t(index));
+        if (!link_of(f)) return;
+        session codec;
+        decoder in(f.bytes);
+        message m;
+        refusal why;
+        ASSERT_TRUE(codec.read(in, m, why)) << why.text();
+        auto& n = *nodes[f.to];
+        n.machine.receive(peer_number(f.from), std::move(std::get<in_space>(m).said), now, n.out);
+        collect();
+    }
+    void deliver_some() {
+        if (wire.empty()) return;
+        std::size_t index = 0;
+        if (chance_of(bad.reorder)) {
+            index = below(wire.size());
+        } else { // in order within its link
+            auto any = below(wire.size());
+            while (wire[index].from != wire[any].from || wire[index].to != wire[any].to) ++index;
+        }
+        deliver(index);
+    }
+    void tick_all() {
+        for (auto& n : nodes)
+            if (n->machine.next_tick() <= now) n->machine.tick(now, luck, n->out);
+        collect();
+    }
+    void restart(std::size_t i) {
+        for (std::size_t b = 0; b < nodes.size(); ++b) down(std::min(i, b), std::max(i, b));
+        auto old = std::move(nodes[i]);
+        ++runs[i];
+        nodes[i] = make(i);
+        auto& n = *nodes[i];
+        for (std::uint32_t s = 0; s < old->floor_.size(); ++s)
+            if (old->floor_[s]) n.floor_.raise(n.table.intern(old->table.id(s)), old->floor_[s]);
+        // Everything durable, and that is a prefix of the log; what the floor covers is in the state.
+        for (auto& [dot, text] : old->contents)
+            if (dot.second <= old->durable_[old->table.find(dot.first)]) n.contents[dot] = text;
+        for (auto& s : old->log)
+            if (s.last() <= old->durable_[old->table.find(s.writer)]) n.log.push_back(s);
+        rebuild(n);
+        n.durable_ = n.known_.applied();
+        gone.push_back(std::move(old));
+    }
+    /// Heads again from the contents: each chain from its first entry.
+    static void rebuild(toy& n) {
+        entry_body body;
+        for (auto& [dot, text] : n.contents) {
+            decoder in(text);
+            entry e{dot.first, dot.second, in.u64(), bytes_view(text).substr(8)};
+            EXPECT_TRUE(body.read(e.body));
+            n.known_.advance(e, body);
+            n.stamp = std::max(n.stamp, e.stamp);
+        }
+    }
+
+    void churn(std::size_t steps, bool writing = true) {
+        for (; steps--;) {
+            auto i = below(nodes.size());
+            auto& n = *nodes[i];
+            auto dice = below(1000);
+            if (dice < 450) {
+                deliver_some();
+            } else if (dice < 550) {
+                if (writing) n.write("text", chance_of(0.05), chance_of(0.05) ? below(3000) : below(30));
+            } else if (dice < 650) {
+                n.commit();
+            } else if (dice < 760) {
+                if (!n.pending.empty()) n.complete();
+            } else if (dice < 900) {
+                now += std::chrono::milliseconds(below(bad.slow ? 700 : 150));
+                tick_all();
+            } else if (dice < 950) {
+                auto e = *std::next(edges.begin(), std::ptrdiff_t(below(edges.size())));
+                up(e.first, e.second);
+            } else if (dice < 970) {
+                auto e = *std::next(edges.begin(), std::ptrdiff_t(below(edges.size())));
+                down(e.first, e.second);
+            } else if (dice < 985) {
+                n.machine.congested(peer_number(below(nodes.size())), chance_of(0.5), now, n.out);
+            } else if (dice < 993) {
+                if (bad.cuts_logs) n.cut_log(below(20));
+            } else if (bad.restarts) {
+                restart(i);
+            }
+            collect();
+            check_bounds();
+        }
+    }
+    void check_bounds() {
+        for (auto& n : nodes)
+            if (n->machine.waiting_entries() > 1024 || n->machine.waiting_bytes() > 1 << 20)
+                violations().insert("the buffer is above its bound");
+    }
+    /// Everything that can happen without time passing.
+    void rest() {
+        for (std::size_t turns = 0; turns < 200'000; ++turns) {
+            bool idle = true;
+            for (auto& n : nodes) {
+                if (!n->pending.empty()) n->complete(), idle = false;
+                if (n->durable_ != n->known_.applied()) n->commit(), idle = false;
+            }
+            collect();
+            if (!wire.empty()) deliver_some(), idle = false;
+            if (idle) return;
+        }
+        violations().insert("chatter without end");
+    }
+    void pass(std::chrono::milliseconds time) {
+        for (auto end = now + time; now < end;) {
+            rest();
+            now += 50ms;
+            tick_all();
+        }
+        rest();
+    }
+    bool converged() {
+        for (auto& n : nodes)
+            if (n->known_.digest() != nodes[0]->known_.digest() || n->contents != nodes[0]->contents) return false;
+        return true;
+    }
+    void heal() {
+        bad = {};
+        for (auto& e : edges) up(e.first, e.second);
+        for (auto& n : nodes)
+            for (std::size_t b = 0; b < nodes.size(); ++b) n->machine.congested(peer_number(b), false, now, n->out);
+        collect();
+    }
+    /// Time from healing to equality, at most `most`.
+    std::chrono::milliseconds settle(std::chrono::milliseconds most) {
+        auto begin = now;
+        rest();
+        while (!converged() && now - begin < most) pass(50ms);
+        return std::chrono::duration_cast<std::chrono::milliseconds>(now - begin);
+    }
+};
+
+std::uint64_t seeds(std::uint64_t usual) {
+    auto s = std::getenv("DUNLIN_GOSSIP_SEEDS");
+    return s ? std::strtoull(s, nullptr, 10) : usual;
+}
+
+struct scenario {
+    char const* name;
+    std::uint64_t seeds;
+    faults bad;
+    bool full_mesh;
+    std::chrono::milliseconds within;
+};
+std::ostream& operator<<(std::ostream& o, scenario const& s) { return o << s.name; }
+
+class gossip : public testing::TestWithParam<scenario> {};
+
+TEST_P(gossip, converges_after_healing_and_is_silent_then) {
+    auto& s = GetParam();
+    std::chrono::milliseconds longest{0};
+    for (std::uint64_t seed = 1; seed <= seeds(s.seeds); ++seed) {
+        world w(seed, 3 + seed % 5, s.bad);
+        if (s.full_mesh)
+            w.all_edges();
+        else
+            w.connected_edges();
+        w.churn(300 + seed % 700);
+        w.heal();
+        auto took = w.settle(s.within);
+        longest = std::max(longest, took);
+        ASSERT_TRUE(w.converged()) << "seed " << seed << ", " << w.nodes.size() << " nodes";
+        ASSERT_EQ(violations(), std::set<std::string>()) << "seed " << seed;
+        ASSERT_EQ(w.alarms + w.proofs + w.refusals, 0u) << "seed " << seed;
+        w.pass(30s);
+        auto before = w.said_beside_digests;
+        w.pass(5s);
+        ASSERT_EQ(w.said_beside_digests, before) << "chatter after convergence, seed " << seed;
+        for (std::size_t i = 0; i < w.nodes.size(); ++i) {
+            auto& n = *w.nodes[i];
+            ASSERT_TRUE(n.machine.synced());
+            ASSERT_EQ(n.machine.waiting_entries(), 0u) << "seed " << seed;
+            auto links = std::count_if(w.links.begin(), w.links.end(),
+                                       [&](auto& l) { return l.first.first == i || l.first.second == i; });
+            if (auto number = n.known_.of(n.own).number) {
+                ASSERT_GE(n.machine.copies(n.own, number), std::size_t(links))
+                    << "a durable vector was never told, seed " << seed;
+            }
+        }
+    }
+    RecordProperty("longest_ms", int(longest.count()));
+    std::printf("%s: longest %d ms\n", s.name, int(longest.count()));
+}
+
+INSTANTIATE_TEST_SUITE_P(all, gossip,
+                         testing::Values(scenario{"honest_mesh", 40, {}, true, 10s},
+                                         scenario{"honest_graph", 40, {}, false, 15s},
+                                         scenario{"lossy_mesh", 60, {0.2, 0.1, 0.3}, true, 10s},
+                                         scenario{"lossy_graph", 60, {0.2, 0.1, 0.3}, false, 15s},
+                                         scenario{"small_ranges", 60, {0.1, 0.1, 0.2, 300}, false, 15s},
+                                         scenario{"cut_logs", 100, {0.1, 0.1, 0.2, 1000, true}, false, 30s},
+                                         scenario{"restarts", 100, {0.1, 0.1, 0.2, 0, true, true}, false, 30s},
+                                         scenario{"slow", 60, {0.3, 0.3, 0.9, 0, true, true, true}, true, 30s}),
+                         [](auto& which) { return std::string(which.param.name); });
+
+} // namespace
+} // namespace dunlin
