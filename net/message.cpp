@@ -323,16 +323,13 @@ bool session::read(decoder& frame, message& said, refusal& why) {
 
 std::string hello::write() const {
     encoder out;
-    out.u(version_least), out.u(version_most), out.u8(tool), out.bytes(name), write_addresses(out, addresses);
+    out.u8(tool), out.bytes(name), write_addresses(out, addresses);
     return out.take();
 }
 
 bool hello::read(bytes_view bytes) {
     // Later versions may append: what follows the known fields is theirs.
     decoder in(bytes);
-    auto least = in.u(), most = in.u();
-    if (least > most || most > 0xFFFF'FFFF) return false;
-    version_least = std::uint32_t(least), version_most = std::uint32_t(most);
     tool = flag_of(in);
     name = text_of(in, wire_bounds::name_max), addresses = read_addresses(in);
     return in.ok();

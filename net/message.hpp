@@ -39,10 +39,8 @@ constexpr std::uint32_t writers_max = 1u << 16;
 constexpr std::uint32_t spaces_max = 1u << 12;
 } // namespace wire_bounds
 
-/// What a node says of itself inside the handshake, before any message.
+/// What a node says of itself inside the handshake (link.hpp: `hello`), before any message.
 struct hello {
-    static constexpr std::uint32_t version_here = 1;
-    std::uint32_t version_least = version_here, version_most = version_here;
     bool tool = false; // a tool asks questions and is no node
     std::string name;
     std::vector<std::string> addresses; // where it listens

@@ -297,7 +297,7 @@ TEST(message, numbers_of_writers_are_given_anew_when_the_table_is_full) {
 
 TEST(hello, survives_its_bytes_and_lets_later_versions_append) {
     hello h;
-    h.version_most = 3, h.tool = true, h.name = "barn", h.addresses = {"127.0.0.1:1", "[::1]:2"};
+    h.tool = true, h.name = "barn", h.addresses = {"127.0.0.1:1", "[::1]:2"};
     auto bytes = h.write();
     hello back;
     ASSERT_TRUE(back.read(bytes));
