@@ -62,6 +62,8 @@ foreach(file ${fuzzers})
   get_filename_component(name ${file} NAME_WE)
   string(REGEX REPLACE "_fuzz$" "" name ${name})
   dunlin_program(fuzz_${name} ${file} tests/fuzz/driver.cpp)
+  target_compile_definitions(fuzz_${name} PRIVATE DUNLIN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_target_properties(fuzz_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
 endforeach()
 
 foreach(folder crdt net lib)
