@@ -30,7 +30,11 @@ fail() { # NAME LOG: one more failure, with what it said
     failed=$((failed + 1))
     failures+=("$1")
     say "FAILED  $1  ($2)"
-    tail -n 60 "$2" | sed 's/^/    | /'
+    if [[ $1 == build* ]]; then
+        grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$2" | grep -E -A 6 'error|FAILED|undefined reference' | head -n 80
+    else
+        tail -n 60 "$2"
+    fi | sed 's/^/    | /'
 }
 
 # step NAME COMMAND...: passes if the command does.
@@ -78,7 +82,7 @@ progress() {
     if [ -t 1 ]; then
         tee "$1" | awk '/^\[[0-9]+\/[0-9]+\]/ { printf "\r\033[K%.110s", $0; fflush(); next } { print } END { printf "\r\033[K" }'
     else
-        tee "$1" | awk '/^\[[0-9]+\/[0-9]+\]/ { if (++n % 20 == 0) { print $1, n, "steps"; fflush() }; next } /error|warning:/'
+        tee "$1" | awk '/^\[[0-9]+\/[0-9]+\]/ { if (++n % 20 == 0) { print "        " $1; fflush() }; next } /error|warning:/'
     fi
 }
 
@@ -101,7 +105,7 @@ gtest() {
     done
     for ((shard = 0; shard < jobs; shard++)); do
         status=0
-        wait "${pids[$shard]}" || status=$?
+        wait "${pids[$shard]}" 2>/dev/null || status=$?
         count_shard "$name" "$shard" "$status"
     done
     passed=$((passed + ok))

@@ -3,6 +3,7 @@
 //   fuzz_NAME SECONDS [SEED]   random bytes, and the samples of tests/golden/ and of the decoder, damaged
 //   fuzz_NAME FILE             one input again
 //
+// Inputs that the decoder accepts become samples too, one for each beginning and length, so that they grow.
 // Each input follows from the seed and the samples. Where one ends the program, it is left in fuzz_NAME.input.
 // A decoder for a fuzzer with feedback has the same entry point.
 #include "driver.hpp"
@@ -22,7 +23,7 @@
 
 namespace {
 using bytes = std::vector<std::uint8_t>;
-constexpr std::size_t bytes_max = 4096;
+constexpr std::size_t bytes_max = 4096, accepted_max = 4096;
 
 bytes input;
 std::string left_in;
@@ -115,6 +116,9 @@ int main(int count, char** arguments) {
         for (auto const& entry : std::filesystem::recursive_directory_iterator(golden))
             if (entry.is_regular_file() && entry.file_size() <= bytes_max) samples.push_back(read(entry.path()));
     auto seed = std::uint64_t(count > 2 ? std::atoll(arguments[2]) : 1);
+    auto const given = samples.size();
+    std::vector<std::size_t> place_of(accepted_max); // in samples; 0 is none
+    std::uint64_t accepted = 0;
     auto end = std::chrono::steady_clock::now() + std::chrono::seconds(std::atoll(arguments[1]));
     damage source(seed, samples);
     std::uint64_t done = 0;
@@ -124,8 +128,18 @@ int main(int count, char** arguments) {
     }
     for (; done % 1024 != 0 || std::chrono::steady_clock::now() < end; ++done) {
         input = source.next();
-        LLVMFuzzerTestOneInput(input.data(), input.size());
+        if (LLVMFuzzerTestOneInput(input.data(), input.size()) != 0) continue;
+        ++accepted;
+        auto place = input.size();
+        for (std::size_t n = 0; n < 3 && n < input.size(); ++n) place = place * 31 + input[n];
+        auto& at = place_of[place % accepted_max];
+        if (at == 0) {
+            at = samples.size();
+            samples.emplace_back();
+        }
+        samples[at] = input;
     }
-    std::printf("%llu inputs from seed %llu and %zu samples, nothing found\n", static_cast<unsigned long long>(done),
-                static_cast<unsigned long long>(seed), samples.size());
+    using number = unsigned long long;
+    std::printf("%llu inputs from seed %llu and %zu samples, %llu accepted, nothing found\n", number(done), number(seed), given,
+                number(accepted));
 }
