@@ -231,7 +231,7 @@ bool world::step() {
     if (run_ready()) return true;
     if (alarms_.empty()) return false;
     alarm& next = *alarms_.begin();
-    if (next.at_ > now_) now_ = next.at_, instant_steps_ = 0;
+    if (next.at_ > now_) move_to(next.at_);
     alarms_.erase(alarms_.begin());
     auto ring = std::exchange(next.ring_, nullptr);
     stir(std::uint64_t(now_.count()));
@@ -257,7 +257,7 @@ std::uint64_t world::run_for(nanoseconds duration) {
 std::uint64_t world::advance(nanoseconds duration) {
     nanoseconds const end = now_ + duration;
     std::uint64_t const n = run_for(duration);
-    if (now_ < end) now_ = end, instant_steps_ = 0;
+    if (now_ < end) move_to(end);
     return n;
 }
 

@@ -185,6 +185,7 @@ class world {
     void ready(lane& l);
     template <class F> void run_as(process* p, F&& f);
     bool run_ready();
+    void move_to(nanoseconds at) { now_ = at, instant_steps_ = 0; }
     void stir(std::uint64_t n) { fingerprint_ = scramble(fingerprint_ ^ n) + 0x9E3779B97F4A7C15u; }
 
 public:
@@ -214,7 +215,7 @@ public:
     std::uint64_t run_until_idle();
     /// Moves time by exactly this much and runs all that falls due.
     std::uint64_t advance(nanoseconds duration);
-    /// The same, but ends early, where the last event was, when nothing is left to happen.
+    /// The same, but time stays at the last event if nothing at all is left to happen.
     std::uint64_t run_for(nanoseconds duration);
     /// Steps until the question is answered yes, or time has moved by the limit (false), or nothing is left (false).
     template <class F> bool run_until(F&& yes, nanoseconds limit);
@@ -238,7 +239,10 @@ process& process_of(any_io_executor const& executor);
 template <class F> bool world::run_until(F&& yes, nanoseconds limit) {
     nanoseconds const end = now_ + limit;
     while (!yes()) {
-        if (tickets_.empty() && (alarms_.empty() || alarms_.begin()->at_ > end)) return false;
+        if (tickets_.empty()) {
+            if (alarms_.empty()) return false;
+            if (alarms_.begin()->at_ > end) return move_to(end), false;
+        }
         step();
     }
     return true;
