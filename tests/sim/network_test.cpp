@@ -368,15 +368,19 @@ TEST(network, a_short_one_way_partition_is_forgotten) {
     two.on2(read_n(*two.b, 10));
 }
 
-TEST(network, a_clog_delays_and_loses_nothing) {
+TEST(network, a_clog_delays_what_is_in_flight_and_what_comes_and_loses_nothing) {
     pair_of_hosts two;
     two.join();
     two.on1(write_all(*two.a, noise(10)));
     two.net.clog("n1", "n2", 30s);
-    two.on1(write_all(*two.a, noise(10)));
-    two.on2(read_n(*two.b, 20));
+    two.on2(read_n(*two.b, 10));
     EXPECT_GE(two.world.now(), 30s);
     EXPECT_LE(two.world.now(), 31s);
+    two.net.clog("n1", "n2", 30s);
+    two.on1(write_all(*two.a, noise(10)));
+    two.on2(read_n(*two.b, 10));
+    EXPECT_GE(two.world.now(), 60s);
+    EXPECT_LE(two.world.now(), 61s);
 }
 
 TEST(network, a_reset_breaks_both_sides_and_half_open_one) {
