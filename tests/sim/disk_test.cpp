@@ -185,6 +185,20 @@ TEST(disk, power_lost_at_any_change_of_a_live_run_loses_nothing_confirmed) {
     }
 }
 
+TEST(disk, without_power_every_call_fails_and_changes_nothing) {
+    sim::disk d("n1", 1);
+    connection c(d);
+    commits(c, d, 5);
+    auto const before = d.contents();
+    d.cut_power_after(1);
+    EXPECT_EQ(c.run(insert(6)), SQLITE_IOERR);
+    EXPECT_TRUE(d.dead());
+    EXPECT_EQ(c.run(insert(6)), SQLITE_IOERR);
+    connection other(d);
+    EXPECT_NE(other.opened, SQLITE_OK);
+    EXPECT_EQ(d.contents(), before);
+}
+
 TEST(disk, a_failed_sync_fails_the_commit_whose_outcome_is_unknown_and_keeps_the_others) {
     int present_anyway = 0, fired = 0;
     for (bool drops : {false, true})
