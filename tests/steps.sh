@@ -31,7 +31,7 @@ fail() { # NAME LOG: one more failure, with what it said
     failures+=("$1")
     say "FAILED  $1  ($2)"
     if [[ $1 == build* ]]; then
-        grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$2" | grep -E -A 6 'error|FAILED|undefined reference' | head -n 80
+        awk '/^\[[0-9]+\/[0-9]+\] (Building|Linking)/ { next } /error|FAILED|undefined reference/ { left = 6 } left-- > 0 && n++ < 80' "$2"
     else
         tail -n 60 "$2"
     fi | sed 's/^/    | /'
@@ -139,7 +139,7 @@ count_shard() {
     else
         shard_ok=$(grep -c '^\[       OK \]' "$log" || true)
         shard_bad=1
-        fail "$name: ended with status $status in $(grep '^\[ RUN' "$log" | tail -n 1 | cut -c 14-)" "$log"
+        fail "$name: ended with status $status in $(grep '^\[ RUN' "$log" | tail -n 1 | cut -c 14- || true)" "$log"
     fi
     ok=$((ok + shard_ok))
     bad=$((bad + shard_bad))
@@ -150,7 +150,7 @@ end_steps() {
     local line
     say ""
     say "Ten slowest steps:"
-    sort -rn "$times" | head -n 10 | awk '{ printf "%8.1f s ", $1; $1 = ""; print }'
+    sort -rn "$times" | awk 'NR <= 10 { printf "%8.1f s ", $1; $1 = ""; print }'
     for line in ${skipped[@]+"${skipped[@]}"}; do say "skipped: $line"; done
     for line in ${failures[@]+"${failures[@]}"}; do say "failed: $line"; done
     say "$passed passed, $failed failed"
@@ -236,19 +236,31 @@ all_tests() {
     end_steps
 }
 
+# Whole net and lib, where threads are near, and the suites threads_* of the others.
 thread_tests() {
-    local program launcher=()
+    local program programs=() launcher=() filter
+    for program in net_tests lib_tests; do
+        if has "tests/${program%_tests}/*_test.cpp"; then programs+=("$program"); fi
+    done
+    for program in $(programs_with threads_); do
+        if [[ $program != net_tests && $program != lib_tests ]]; then programs+=("$program"); fi
+    done
     begin_steps
-    build_step tsan $(programs_with threads_)
+    build_step tsan "${programs[@]}"
     # TSan of g++ 12 needs the addresses of a kernel with fewer random bits.
     if setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
-    for program in $(programs_with threads_); do gtest tsan "$program" 'threads_*:*/threads_*' ${launcher[@]+"${launcher[@]}"}; done
+    for program in "${programs[@]}"; do
+        filter='-heavy_*:*/heavy_*'
+        if [[ $program != net_tests && $program != lib_tests ]]; then filter='threads_*:*/threads_*'; fi
+        gtest tsan "$program" "$filter" ${launcher[@]+"${launcher[@]}"}
+    done
     end_steps
 }
 
 crash_tests() {
     local program
-    [ -n "$(programs_with '[a-z_]*crash')" ] || die "There is no crash test yet: no suite with crash in its name in this tree."
+    [ -n "$(programs_with '[a-z_]*crash')" ] ||
+        die "There is no crash test yet: no suite with crash in its name in this tree."
     begin_steps
     build_step release $(programs_with '[a-z_]*crash')
     for program in $(programs_with '[a-z_]*crash'); do gtest release "$program" '*crash*.*'; done
