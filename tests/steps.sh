@@ -199,7 +199,7 @@ consumer() { # NAME CMAKE-ARGUMENTS...: a project of its own that uses dunlin
     local name=$1 folder=$top/build/consumers/$1 launcher=${DUNLIN_LAUNCHER:-$(command -v ccache || true)}
     shift
     rm -rf "$folder"
-    cmake -S "tests/consumers/$name" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+    cmake -S "tests/consumers/$name" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=None \
         ${launcher:+-DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"} "$@"
     cmake --build "$folder" -j "$jobs"
     "$folder/hello"
