@@ -14,6 +14,7 @@ enum kind : std::uint8_t {
     k_peers = 6,
     k_tool_request = 7,
     k_tool_answer = 8,
+    k_holds = 9,
     k_space_first = 16, // kinds from here to k_space_last stand in the order of space_message
     k_space_last = 26,
     may_ignore = 0x80
@@ -125,6 +126,7 @@ struct message_writer {
     }
     void operator()(word::tool_request const& w) { out.u8(k_tool_request), out.u(w.id), out.bytes(w.text); }
     void operator()(word::tool_answer const& w) { out.u8(k_tool_answer), out.u(w.id), out.bytes(w.json); }
+    void operator()(word::holds const& w) { out.u8(k_holds), out.bytes(w.space), out.u8(w.here); }
 };
 
 struct message_reader {
@@ -214,6 +216,10 @@ struct message_reader {
     }
     void get(word::tool_request& w) { w.id = in.u(), w.text = text_of(in, wire_bounds::text_max); }
     void get(word::tool_answer& w) { w.id = in.u(), w.json = text_of(in, wire_bounds::json_max); }
+    void get(word::holds& w) {
+        w.space = text_of(in, wire_bounds::name_max), w.here = flag_of(in);
+        if (w.space.empty()) in.fail();
+    }
 
     template <std::size_t... I> void get_space(space_message& said, std::size_t index, std::index_sequence<I...>) {
         ((index == I ? get(said.emplace<I>()) : void()), ...);

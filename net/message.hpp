@@ -78,6 +78,12 @@ struct peers {
     std::vector<known_peer> list;
     bool operator==(peers const&) const = default;
 };
+/// "I have this space", or not any more; words about it are welcome only in between.
+struct holds {
+    std::string space;
+    bool here = true;
+    bool operator==(holds const&) const = default;
+};
 struct tool_request {
     std::uint64_t id = 0;
     std::string text;
@@ -175,8 +181,8 @@ struct in_space {
     std::string_view space;
     space_message said;
 };
-using message =
-    std::variant<in_space, word::ping, word::pong, word::close, word::peers, word::tool_request, word::tool_answer>;
+using message = std::variant<in_space, word::ping, word::pong, word::close, word::peers, word::tool_request,
+                             word::tool_answer, word::holds>;
 
 struct refusal {
     enum class fault : std::uint8_t { none, malformed, unknown_kind, unknown_number, oversized } what = fault::none;
