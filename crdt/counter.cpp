@@ -6,7 +6,7 @@
 namespace dunlin {
 
 namespace {
-using wide = __int128;
+using wide = wide_int;
 constexpr auto least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t saturated(wide n) { return n < least ? least : n > most ? most : std::int64_t(n); }
@@ -66,13 +66,13 @@ void counter::put(slot const& s) {
         v.insert(it, s);
 }
 
-__int128 counter::settled() const {
+wide_int counter::settled() const {
     wide sum = 0;
     each([&](slot const& s) { sum += wide(s.sum) - s.base_sum; });
     return sum;
 }
 
-__int128 counter::pending() const {
+wide_int counter::pending() const {
     if (wide_) return body_->pending;
     return wide(total_) - (erased_ ? 0 : settled());
 }

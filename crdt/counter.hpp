@@ -22,6 +22,8 @@
 
 namespace dunlin {
 
+__extension__ using wide_int = __int128;
+
 class counter : public field {
 public:
     struct slot {
@@ -67,7 +69,7 @@ private:
     static constexpr std::int64_t near_max = std::int64_t(1) << 61;
     struct body {
         std::vector<slot> slots; // sorted by writer
-        __int128 pending = 0;    // this turn's additions, while wide
+        wide_int pending = 0;    // this turn's additions, while wide
     };
     struct single {
         dot at;
@@ -90,10 +92,10 @@ private:
     slot find(std::uint32_t writer) const;
     void put(slot const& s);
     void own_body();
-    void add_wide(__int128 n);
+    void add_wide(wide_int n);
     void recount();
-    __int128 settled() const;
-    __int128 pending() const;
+    wide_int settled() const;
+    wide_int pending() const;
     void settle_turn();
 };
 static_assert(sizeof(counter) == 40);

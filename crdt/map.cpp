@@ -145,6 +145,7 @@ public:
         : part(std::string("M") + key + child.kind(), sizeof(map_body)), key_(key), child_(child) {}
 
     part const& child() const { return child_; }
+    struct_part const* nested() const override { return child_.nested(); }
     static void* reach(body& x, map_part const& mine, bytes_view path) {
         decoder in(path);
         auto key = in.bytes();

@@ -23,9 +23,14 @@
 
 namespace dunlin {
 
+class struct_part;
+
 class part {
 public:
     virtual ~part() = default;
+
+    /// The described struct that is this part, or a map's child at some depth; null if there is none.
+    virtual struct_part const* nested() const { return nullptr; }
 
     std::string const& kind() const { return kind_; }
     std::size_t size() const { return size_; }

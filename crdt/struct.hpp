@@ -34,6 +34,7 @@ public:
     /// The number of the member at this offset.
     unsigned number_at(std::size_t offset) const;
 
+    struct_part const* nested() const override { return this; }
     void make(void* at) const override { make_(at); }
     void destroy(void* v) const override { destroy_(v); }
     void attach(void* v, header& h, unsigned member) const override;

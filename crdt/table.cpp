@@ -4,7 +4,8 @@ namespace dunlin {
 
 namespace {
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-    auto product = static_cast<unsigned __int128>(a) * b;
+    __extension__ using wide = unsigned __int128;
+    auto product = static_cast<wide>(a) * b;
     return std::uint64_t(product) ^ std::uint64_t(product >> 64);
 }
 std::uint64_t load(char const* p, std::size_t n) {

@@ -52,15 +52,24 @@ public:
         }
         to_.on_damage(damage);
     }
-    void on_meta(std::uint32_t key, bytes_view value) override { to_.on_meta(key, value); }
+    void on_meta(std::uint32_t key, bytes_view value) override { names_done(), to_.on_meta(key, value); }
     void on_space(std::uint32_t space, std::uint64_t at, bytes_view vector, bytes_view heads) override {
+        names_done();
         to_.on_space(space, at, vector, heads);
     }
     void on_log_heads(std::uint64_t row, std::vector<log_run> const& runs, std::size_t bytes) override {
+        names_done();
         to_.on_log_heads(row, runs, bytes);
     }
     void on_log_row(std::uint64_t row, std::vector<log_run> const& runs, bytes_view bytes) override {
         to_.on_log_row(row, runs, bytes);
+    }
+
+private:
+    /// From here on the sink may intern: the file's own numbers are all known.
+    void names_done() {
+        std::lock_guard lock(core_.mutex_);
+        core_.scanning_ = true;
     }
 };
 
@@ -96,9 +105,9 @@ std::uint32_t store::core::intern(name_kind kind, bytes_view bytes) {
     {
         std::lock_guard lock(mutex_);
         bool fresh = false;
-        if (!named_) return 0; // the file's own numbers are not known yet
+        if (!named_ && !scanning_) return 0; // the file's own numbers are not known yet
         number = names_.intern(kind, bytes, fresh);
-        if (!fresh) return number;
+        if (!fresh || scanning_) return number; // while scanning: written when the opening ends
         queued one{name_write{kind, number, std::string(bytes)}, {}, 128 + bytes.size()};
         queued_bytes_ += one.bytes;
         arrived_.push_back(std::move(one));
@@ -169,8 +178,11 @@ bool store::core::run_control() {
     store_summary summary;
     auto error = state_ == store_state::stopped ? make_error_code(store_errc::stopped) : file_.open(now->options);
     if (!error) error = file_.scan(sink, summary);
-    if (error)
+    if (error) {
+        std::lock_guard lock(mutex_);
+        scanning_ = false;
         file_.close();
+    }
     else {
         std::lock_guard lock(mutex_);
         for (auto kind : {name_kind::space, name_kind::type, name_kind::writer})
@@ -178,7 +190,7 @@ bool store::core::run_control() {
                 if (auto bytes = names_.name(kind, n); !bytes.empty() && sink.of_file.name(kind, n).empty())
                     waiting_.push_back({name_write{kind, n, std::string(bytes)}, {}, 0});
         first_row_ = file_.first_row();
-        named_ = true;
+        named_ = true, scanning_ = false;
     }
     if (!error) set_state(store_state::open, {});
     deliver([done = std::move(now->done), error, summary] { done(error, summary); }, 1);

@@ -84,7 +84,8 @@ private:
     std::optional<opening> opening_;      // under mutex_
     std::function<void()> stopping_;      // under mutex_
     store_names names_;                   // under mutex_
-    bool named_ = false;                  // under mutex_: the names of the file are known
+    bool named_ = false;
+    bool scanning_ = false; // an opening has told all names of the file                  // under mutex_: the names of the file are known
     std::size_t answers_due_ = 0;         // under mutex_
     std::optional<any_io_executor> work_; // under mutex_: keeps the executor running while answers are due
     std::atomic<store_state> state_ = store_state::closed; // written by steps
