@@ -3,7 +3,9 @@
 
 namespace dunlin {
 
-std::size_t cold_deltas::by_place::operator()(place const& p) const { return hash_bytes(p.key) + p.type * 0x9E3779B97F4A7C15u; }
+std::size_t cold_deltas::by_place::operator()(place const& p) const {
+    return hash_bytes(p.key) + p.type * 0x9E3779B97F4A7C15u;
+}
 
 void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view record, std::uint64_t position) {
     place where{type, std::string(key)};
@@ -18,6 +20,11 @@ void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view record, std
 }
 
 bool cold_deltas::contains(std::uint32_t type, bytes_view key) const { return all_.contains({type, std::string(key)}); }
+
+bytes_view cold_deltas::look(std::uint32_t type, bytes_view key) const {
+    auto it = all_.find({type, std::string(key)});
+    return it == all_.end() ? bytes_view() : bytes_view(it->second.records);
+}
 
 cold_deltas::waiting cold_deltas::take(std::uint32_t type, bytes_view key) {
     auto it = all_.find({type, std::string(key)});
@@ -38,24 +45,21 @@ bool cold_deltas::oldest(place& where, std::uint64_t& since) const {
     return false;
 }
 
-void cold_deltas::write(encoder& out, std::uint32_t writer, std::uint64_t number, std::uint64_t stamp,
-                        std::vector<std::uint32_t> const& writers, bytes_view delta) {
-    out.u(writer), out.u(number), out.u64(stamp), out.u(writers.size());
-    for (auto w : writers) out.u(w);
-    out.bytes(delta);
+void cold_deltas::write(encoder& out, record const& r) {
+    out.u(r.row), out.u(r.writer), out.u(r.number), out.u64(r.stamp), out.u(r.writers.size());
+    for (auto w : r.writers) out.u(w);
+    out.bytes(r.delta);
 }
 
-bool cold_deltas::read(bytes_view records, std::function<bool(std::uint32_t, std::uint64_t, std::uint64_t,
-                                                              std::vector<std::uint32_t> const&, bytes_view)> const& f) {
+bool cold_deltas::read(bytes_view records, std::function<bool(record const&)> const& f) {
     decoder in(records);
-    std::vector<std::uint32_t> table;
+    record r;
     while (in.ok() && !in.done()) {
-        auto writer = std::uint32_t(in.u());
-        auto number = in.u(), stamp = in.u64();
-        table.clear();
-        for (auto n = in.count(); n && in.ok(); --n) table.push_back(std::uint32_t(in.u()));
-        auto delta = in.bytes();
-        if (!in.ok() || !f(writer, number, stamp, table, delta)) return false;
+        r.row = in.u(), r.writer = std::uint32_t(in.u()), r.number = in.u(), r.stamp = in.u64();
+        r.writers.clear();
+        for (auto n = in.count(); n && in.ok(); --n) r.writers.push_back(std::uint32_t(in.u()));
+        r.delta = in.bytes();
+        if (!in.ok() || !f(r)) return false;
     }
     return in.ok();
 }

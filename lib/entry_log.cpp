@@ -12,8 +12,10 @@ void entry_log::row_found(std::uint64_t id, std::vector<run> const& runs) {
     if (rows_.empty() || rows_.back().id != id) rows_.push_back({id, {}});
     auto& known = rows_.back().runs;
     for (auto& r : runs) {
-        if (!known.empty() && known.back().slot == r.slot && known.back().last + 1 == r.first) known.back().last = r.last;
-        else known.push_back(r);
+        if (!known.empty() && known.back().slot == r.slot && known.back().last + 1 == r.first)
+            known.back().last = r.last;
+        else
+            known.push_back(r);
     }
 }
 
@@ -42,7 +44,8 @@ void entry_log::cut(std::uint64_t first_row) {
 
 std::uint64_t entry_log::row_of(std::uint64_t position) const {
     if (position >= saved_) return 0;
-    auto it = std::upper_bound(row_of_.begin(), row_of_.end(), position, [](auto p, auto& r) { return p < r.position; });
+    auto it =
+        std::upper_bound(row_of_.begin(), row_of_.end(), position, [](auto p, auto& r) { return p < r.position; });
     return it == row_of_.begin() ? 0 : std::prev(it)->row;
 }
 
@@ -57,6 +60,13 @@ std::uint64_t entry_log::first_row_above(version_vector const& have) const {
     return 0;
 }
 
+std::uint64_t entry_log::first_of(std::uint32_t slot) const {
+    for (auto& r : rows_)
+        for (auto& x : r.runs)
+            if (x.slot == slot) return x.first;
+    return 0;
+}
+
 void entry_log::trim(std::size_t bytes_max) {
     while (tail_bytes_ > bytes_max && tail_.size() > 1) {
         floor_.see(tail_.front().at);
@@ -66,9 +76,18 @@ void entry_log::trim(std::size_t bytes_max) {
     }
 }
 
+bool entry_log::reaches(version_vector have, version_vector const& applied) const {
+    for (auto& e : tail_) {
+        if (have.covers(e.at)) continue;
+        if (have[e.at.slot()] + 1 != e.at.number()) return false;
+        have.see(e.at);
+    }
+    return have.covers(applied);
+}
+
 void entry_log::add(std::vector<series>& out, writer_id const& w, item const& e) {
-    bool follows = !out.empty() && out.back().writer == w && out.back().last() + 1 == e.at.number() &&
-                   out.back().count < 1024;
+    bool follows =
+        !out.empty() && out.back().writer == w && out.back().last() + 1 == e.at.number() && out.back().count < 1024;
     if (!follows) {
         auto& s = out.emplace_back();
         s.writer = w, s.first = e.at.number(), s.first_stamp = e.stamp, s.prior = e.prior;
@@ -76,7 +95,8 @@ void entry_log::add(std::vector<series>& out, writer_id const& w, item const& e)
     out.back().add(e.body);
 }
 
-bool entry_log::collect(version_vector& have, writers const& table, std::size_t& budget, std::vector<series>& out) const {
+bool entry_log::collect(version_vector& have, writers const& table, std::size_t& budget,
+                        std::vector<series>& out) const {
     for (auto& e : tail_) {
         if (have.covers(e.at)) continue;
         if (cost(e) > budget && !out.empty()) return false;

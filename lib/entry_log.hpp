@@ -42,6 +42,8 @@ public:
     void forget_rows_before(std::uint64_t position);
     /// The first row that holds something that `have` lacks; 0: none does.
     std::uint64_t first_row_above(version_vector const& have) const;
+    /// The first number of the writer in the rows; 0: none is.
+    std::uint64_t first_of(std::uint32_t slot) const;
     std::uint64_t last_row() const { return rows_.empty() ? 0 : rows_.back().id; }
 
     // ---- without one
@@ -51,6 +53,8 @@ public:
     /// Entries of the tail that `have` lacks, in order, until `budget` is met; `have` advances over what is taken.
     /// False: the budget was met.
     bool collect(version_vector& have, writers const& table, std::size_t& budget, std::vector<series>& out) const;
+    /// The tail alone brings `have` up to `applied`.
+    bool reaches(version_vector have, version_vector const& applied) const;
     static void add(std::vector<series>& out, writer_id const& w, item const& e);
 
     version_vector const& floor() const { return floor_; }

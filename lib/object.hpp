@@ -8,6 +8,7 @@
 #pragma once
 #include "../crdt/struct.hpp"
 #include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
 #include <string>
 
 namespace dunlin {
@@ -15,14 +16,26 @@ namespace dunlin {
 class space_body;
 class object_watch;
 
+class object;
+
+struct by_hash { // the order of listings, the same on all nodes
+    bool operator()(object const& a, object const& b) const;
+    bool operator()(object const& a, std::uint64_t h) const;
+    bool operator()(std::uint64_t h, object const& b) const;
+};
+using order_hook = boost::intrusive::set_member_hook<boost::intrusive::optimize_size<true>>;
+
 /// One type of objects in one space.
 struct object_type {
     std::string name;
-    struct_part const* part = nullptr; // of the program's struct, or a shape
-    bool known = false;                // the program has a struct for it
-    bool described = false;            // its lines stand in the schema of the space
-    std::uint32_t number = 0;          // in the file; 0: none yet
+    struct_part const* part = nullptr;  // of the program's struct, or a shape
+    bool known = false;                 // the program has a struct for it
+    bool described = false;             // its lines stand in the schema of the space
+    std::uint32_t number = 0;           // in the file; 0: none yet
     std::vector<object_watch*> watches; // of the type
+    std::size_t resident = 0;
+    struct order;
+    std::shared_ptr<order> by_hash; // its objects in memory
 };
 
 class object final : public owner {
@@ -32,14 +45,18 @@ public:
     space_body& space;
     object_type* type;
     std::string key;
-    hook used;                   // among the unpinned, least recently used first
-    hook unsaved;                // among the dirty, oldest `since` first
-    std::uint64_t since = 0;     // position in the log of the first entry that the stored state lacks
-    std::uint64_t changed = 0;   // members touched by what is being made known to watches
+    order_hook place;          // among its type's
+    std::uint64_t hash;        // object_hash(type name, key)
+    hook used;                 // among the unpinned, least recently used first
+    hook unsaved;              // among the dirty, oldest `since` first
+    std::uint64_t since = 0;   // position in the log of the first entry that the stored state lacks
+    std::uint64_t changed = 0; // members touched by what is being made known to watches
     std::uint32_t pins = 0;
     bool in_turn = false;
     bool dirty = false;
-    bool leaving = false;        // its state is queued; it goes when that is saved
+    std::uint32_t unpinned = 0; // how often
+    std::size_t counted_bytes = 0;
+    bool leaving = false; // its state is queued; it goes when that is saved
     std::vector<object_watch*>* watches = nullptr;
     std::unique_ptr<extras> extra;
 
@@ -58,14 +75,25 @@ public:
     extras* unknown(header& of, bool make) override;
 
 private:
-    object(space_body& s, object_type& t, std::string_view k) : space(s), type(&t), key(k) {}
+    object(space_body& s, object_type& t, std::string_view k);
     ~object() = default;
 };
 static_assert(sizeof(object) % 8 == 0);
 
 using used_list = boost::intrusive::list<object, boost::intrusive::member_hook<object, object::hook, &object::used>,
                                          boost::intrusive::constant_time_size<false>>;
-using unsaved_list = boost::intrusive::list<object, boost::intrusive::member_hook<object, object::hook, &object::unsaved>,
-                                            boost::intrusive::constant_time_size<false>>;
+using unsaved_list =
+    boost::intrusive::list<object, boost::intrusive::member_hook<object, object::hook, &object::unsaved>,
+                           boost::intrusive::constant_time_size<false>>;
+
+using order_list =
+    boost::intrusive::multiset<object, boost::intrusive::member_hook<object, order_hook, &object::place>,
+                               boost::intrusive::compare<by_hash>, boost::intrusive::constant_time_size<false>>;
+struct object_type::order {
+    order_list list;
+};
+inline bool by_hash::operator()(object const& a, object const& b) const { return a.hash < b.hash; }
+inline bool by_hash::operator()(object const& a, std::uint64_t h) const { return a.hash < h; }
+inline bool by_hash::operator()(std::uint64_t h, object const& b) const { return h < b.hash; }
 
 } // namespace dunlin

@@ -110,7 +110,7 @@ struct maker {
             return word::tool_answer{any(), text(100)};
         }
     }
-    static constexpr std::size_t kinds = std::variant_size_v<space_message> + 6;
+    static constexpr std::size_t kinds = std::variant_size_v<space_message> + 7;
     static constexpr char const* spaces[] = {"main", "dunlin", "a space with a longer name than usual"};
     /// The n-th kind, in the frame; what was said is in `said`.
     void say(std::size_t kind, session& s, encoder& frame, message& said) {

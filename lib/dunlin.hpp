@@ -1,0 +1,15 @@
+// dunlin: the one header that a service includes.
+//
+//   struct player { dunlin::latest<std::string> name; dunlin::counter score; };
+//   DUNLIN_OBJECT(player, name, score)
+//
+//   auto alice = co_await node.open<player>("alice");     get or create; waits for the world
+//   alice->score += 10;                                   plain memory; spreads and is saved by itself
+#pragma once
+#include "../crdt/counter.hpp"
+#include "../crdt/flag.hpp"
+#include "../crdt/latest.hpp"
+#include "../crdt/map.hpp"
+#include "../crdt/object.hpp"
+#include "../crdt/set.hpp"
+#include "node.hpp"

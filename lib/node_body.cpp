@@ -1,0 +1,246 @@
+#include "../net/address.hpp"
+#include "../net/system.hpp"
+#include "log_row.hpp"
+#include "node_links.hpp"
+#include <boost/asio/post.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+namespace dunlin {
+
+namespace {
+constexpr std::uint32_t meta_run = 16; // u: the number of this node's latest run
+}
+
+/// What the file holds, handed to the spaces while it is read.
+struct node_body::opening final : store_sink {
+    node_body& node;
+    std::map<std::uint32_t, std::shared_ptr<space_body>> spaces;
+    std::uint32_t run = 0;
+    std::vector<store_damage> damage;
+
+    explicit opening(node_body& n) : node(n) {}
+    void on_name(name_kind kind, std::uint32_t number, bytes_view bytes) override {
+        if (kind != name_kind::space) return;
+        auto s = node.make_space(std::string(bytes), node.executor_);
+        s->set_store_number(number);
+        spaces[number] = s;
+    }
+    void on_meta(std::uint32_t key, bytes_view value) override {
+        if (key == meta_run) run = std::uint32_t(decoder(value).u());
+    }
+    void on_space(std::uint32_t space, std::uint64_t, bytes_view, bytes_view heads) override {
+        if (auto it = spaces.find(space); it != spaces.end()) it->second->found(heads);
+    }
+    void on_log_heads(std::uint64_t row, std::vector<log_run> const& runs, std::size_t) override {
+        std::vector<space_body*> told;
+        for (auto& r : runs)
+            if (auto it = spaces.find(r.space);
+                it != spaces.end() && std::find(told.begin(), told.end(), it->second.get()) == told.end()) {
+                it->second->row_found(row, runs);
+                told.push_back(it->second.get());
+            }
+    }
+    void on_log_row(std::uint64_t row, std::vector<log_run> const& runs, bytes_view bytes) override {
+        each_series(runs, bytes, [&](std::uint32_t space, series const& s) {
+            if (auto it = spaces.find(space); it != spaces.end()) it->second->replay(row, s);
+        });
+    }
+    void on_damage(store_damage const& d) override { damage.push_back(d); }
+};
+
+node_body::node_body(any_io_executor executor, options const& o, std::optional<surroundings> outside)
+    : executor_(std::move(executor)), options_(o), outside_(std::move(outside)) {
+    if (outside_)
+        seams_.emplace(outside_->seams);
+    else {
+        clock_ = std::make_unique<machine_clock>();
+        chance_ = std::make_unique<machine_chance>();
+        transport_ = std::make_unique<tcp_transport>();
+        seams_.emplace(dunlin::seams{*clock_, *chance_, *transport_});
+    }
+    if (!options_.data().empty()) {
+        if (outside_ && outside_->make_runner)
+            store_.emplace(executor_, seams_->clock, outside_->make_runner(executor_));
+        else
+            store_.emplace(executor_, seams_->clock);
+        store_->on_state([this](store_state s, boost::system::error_code ec) {
+            if (s == store_state::disk_full || s == store_state::broken) alarm("the file: " + ec.message());
+        });
+    } else {
+        identity_.emplace(identity::make(seams_->chance));
+        id_ = identity_->node();
+        writer_ = {id_, 1, std::uint32_t(seams_->chance.next())};
+    }
+}
+
+node_body::~node_body() { drop(); }
+
+void node_body::drop() {
+    if (stopped_ && spaces_.empty()) return;
+    stopped_ = true;
+    drop_links();
+    for (auto& [name, s] : spaces_) s->stop();
+    store_.reset();
+    spaces_.clear();
+}
+
+std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_io_executor executor) {
+    if (auto it = spaces_.find(name); it != spaces_.end()) return it->second;
+    space_setup setup;
+    setup.name = name;
+    setup.executor = executor;
+    setup.clock = &seams_->clock, setup.chance = &seams_->chance;
+    setup.store = store_ ? &*store_ : nullptr;
+    setup.node = id_;
+    setup.memory_bytes = options_.memory(), setup.log_bytes = options_.log_budget();
+    setup.alone = alone();
+    setup.alarm = [this, weak = weak_from_this()](std::string const& text) {
+        boost::asio::post(executor_, [weak, text] {
+            if (auto self = weak.lock()) self->alarm(text);
+        });
+    };
+    if (executor != executor_)
+        setup.on_executor = [executor](std::function<void()> f) { boost::asio::post(executor, std::move(f)); };
+    setup.send = [this, name](peer_number to, space_message&& said) { send(name, to, std::move(said)); };
+    auto s = std::make_shared<space_body>(std::move(setup));
+    spaces_[name] = s;
+    if (!store_) s->own(writer_);
+    return s;
+}
+
+space node_body::space_named(std::string const& name, any_io_executor executor) {
+    if (name.empty() || name.size() > 512 || !is_utf8(name) || name.starts_with("dunlin"))
+        throw boost::system::system_error(node_errc::bad_name, name);
+    auto it = spaces_.find(name);
+    if (it != spaces_.end()) {
+        require(it->second->executor() == executor,
+                "a space has one executor: name it with that before the node starts");
+        return {it->second, weak_from_this()};
+    }
+    auto s = make_space(name, executor);
+    if (started_) {
+        start_space(s);
+        boost::asio::post(executor, [s, file = has_file()] {
+            if (file) s->start([] {});
+        });
+        link_space(s);
+    }
+    return {s, weak_from_this()};
+}
+
+void node_body::start(done_handler handler) {
+    auto answer = [&](boost::system::error_code ec) {
+        boost::asio::post(executor_, [h = std::move(handler), ec]() mutable { std::move(h)(ec); });
+    };
+    if (stopped_) return answer(node_errc::stopped);
+    if (started_) return answer({});
+    starting_.push_back(std::make_unique<done_handler>(std::move(handler)));
+    if (starting_.size() > 1) return;
+    try {
+        if (!options_.key_file().empty()) key_ = cluster_key::read_file(options_.key_file());
+        if (!options_.listen().empty() && !key_ && !is_loopback(options_.listen()))
+            return finish_start(node_errc::refused_listen);
+        if (store_) {
+            identity_.emplace(outside_ && outside_->identity
+                                  ? outside_->identity(options_.data())
+                                  : identity::open_file(identity_file(options_.data()), seams_->chance));
+            id_ = identity_->node();
+        }
+    } catch (boost::system::system_error const& e) {
+        failure_ = e.what();
+        return finish_start(e.code());
+    }
+    if (store_)
+        open_file();
+    else
+        start_spaces();
+}
+
+void node_body::open_file() {
+    store_options o;
+    o.path = options_.data();
+    o.vfs = outside_ ? outside_->vfs : "";
+    o.log_budget_bytes = options_.log_budget();
+    o.cache_bytes = std::min<std::size_t>(64u << 20, options_.memory() / 4);
+    auto found = std::make_shared<opening>(*this);
+    store_->open(std::move(o), found,
+                 [this, weak = weak_from_this(), found](boost::system::error_code ec, store_summary) {
+                     if (auto self = weak.lock()) opened(found, ec);
+                 });
+}
+
+void node_body::opened(std::shared_ptr<opening> found, boost::system::error_code ec) {
+    if (ec) return finish_start(ec);
+    for (auto& d : found->damage)
+        alarm("a row of the file is damaged: place " + std::to_string(int(d.where)) + ", number " +
+              std::to_string(d.number));
+    writer_ = {id_, found->run + 1, std::uint32_t(seams_->chance.next())};
+    encoder run;
+    run.u(writer_.run);
+    store_->write(meta_write{meta_run, run.take()});
+    start_spaces();
+}
+
+void node_body::start_space(std::shared_ptr<space_body> s) {
+    if (!store_) return;
+    if (!s->store_number()) s->set_store_number(store_->intern(name_kind::space, s->name()));
+    s->own(writer_);
+}
+
+void node_body::start_spaces() {
+    make_space("main", executor_);
+    make_space("dunlin", executor_);
+    if (!store_) return start_links();
+    auto left = std::make_shared<std::size_t>(spaces_.size());
+    for (auto& [name, s] : spaces_) {
+        start_space(s);
+        boost::asio::post(s->executor(), [this, weak = weak_from_this(), s = s, left] {
+            s->start([this, weak, left] {
+                boost::asio::post(executor_, [this, weak, left] {
+                    auto self = weak.lock();
+                    if (self && --*left == 0) start_links();
+                });
+            });
+        });
+    }
+}
+
+void node_body::finish_start(boost::system::error_code ec) {
+    started_ = !ec;
+    auto waiting = std::move(starting_);
+    starting_.clear();
+    for (auto& h : waiting) std::move (*h)(ec);
+}
+
+void node_body::stop(done_handler handler) {
+    auto done = std::make_shared<done_handler>(std::move(handler));
+    auto finish = [this, weak = weak_from_this(), done] {
+        auto self = weak.lock();
+        if (self) drop();
+        boost::asio::post(executor_, [done] { std::move (*done)(boost::system::error_code()); });
+    };
+    if (stopped_) return finish();
+    stopped_ = true;
+    stop_links([this, weak = weak_from_this(), finish] {
+        auto self = weak.lock();
+        if (!self) return;
+        auto left = std::make_shared<std::size_t>(spaces_.size() + 1);
+        auto sealed = [this, weak, left, finish] {
+            auto alive = weak.lock();
+            if (!alive || --*left) return;
+            if (store_ && store_->state() == store_state::open)
+                store_->stop(finish);
+            else
+                finish();
+        };
+        for (auto& [name, s] : spaces_)
+            boost::asio::post(s->executor(), [s = s, sealed, to = executor_] {
+                if (!s->stopped() && s->self() != writers::none) s->seal();
+                boost::asio::post(to, sealed);
+            });
+        sealed();
+    });
+}
+
+} // namespace dunlin

@@ -1,0 +1,84 @@
+// Node body: what a node owns, and how its parts find each other. Private to lib.
+//
+//   file --- store --- spaces --- machine --- mesh --- links
+//                        |
+//                      roster (a space of its own, `dunlin`)
+//
+// Threads  the node's executor; a space may have its own, then everything between them is posted.
+#pragma once
+#include "../net/key.hpp"
+#include "../net/tcp.hpp"
+#include "node.hpp"
+#include "store.hpp"
+
+namespace dunlin {
+
+class node_links;
+
+class node_body : public std::enable_shared_from_this<node_body> {
+public:
+    node_body(any_io_executor executor, options const& o, std::optional<surroundings> outside);
+    ~node_body();
+
+    void start(done_handler handler);
+    void stop(done_handler handler);
+    /// Stops at once, as a crash would: nothing more is saved, said or answered.
+    void drop();
+
+    space space_named(std::string const& name, any_io_executor executor);
+    node_id const& id() const { return id_; }
+    std::string address() const;
+    std::string status();
+    void status_with_digests(std::function<void(std::string)> done);
+    void get(std::string const& type, std::string const& key, std::function<void(std::string)> done);
+    void alarm(std::string const& text) {
+        if (alarm_) alarm_(text);
+    }
+    std::function<void(std::string const&)> alarm_;
+    options const& settings() const { return options_; }
+    any_io_executor executor() const { return executor_; }
+    dunlin::seams& seams() { return *seams_; }
+    std::optional<dunlin::identity> const& own() const { return identity_; }
+    std::optional<cluster_key> const& key() const { return key_; }
+    bool has_file() const { return store_.has_value(); }
+    std::chrono::milliseconds sync_deadline() const { return options_.sync_deadline(); }
+    bool alone() const { return options_.join().empty(); }
+    std::map<std::string, std::shared_ptr<space_body>>& spaces() { return spaces_; }
+    bool started() const { return started_; }
+
+private:
+    struct opening;
+
+    any_io_executor executor_;
+    options options_;
+    std::optional<surroundings> outside_;
+    std::unique_ptr<clock> clock_;
+    std::unique_ptr<chance> chance_;
+    std::unique_ptr<transport> transport_;
+    std::optional<dunlin::seams> seams_;
+    std::optional<dunlin::identity> identity_;
+    std::optional<cluster_key> key_;
+    node_id id_{};
+    writer_id writer_;
+    std::optional<store> store_;
+    std::map<std::string, std::shared_ptr<space_body>> spaces_;
+    std::unique_ptr<node_links> links_;
+    std::vector<std::unique_ptr<done_handler>> starting_;
+    bool started_ = false, stopped_ = false;
+    std::string failure_;
+
+    std::shared_ptr<space_body> make_space(std::string const& name, any_io_executor executor);
+    void open_file();
+    void opened(std::shared_ptr<opening> found, boost::system::error_code ec);
+    void start_space(std::shared_ptr<space_body> s);
+    void start_spaces();
+    // node_links.cpp
+    void start_links();
+    void stop_links(std::function<void()> done);
+    void drop_links();
+    void link_space(std::shared_ptr<space_body> const& s);
+    void send(std::string const& space, peer_number to, space_message&& said);
+    void finish_start(boost::system::error_code ec);
+};
+
+} // namespace dunlin

@@ -1,0 +1,291 @@
+#include "node_links.hpp"
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace dunlin {
+
+namespace {
+constexpr std::chrono::milliseconds roster_pause{50}, sponsor_pause{300};
+
+mesh_options options_of(node_body& node) {
+    mesh_options o(*node.own());
+    o.key = node.key();
+    o.name = node.settings().name();
+    o.listen = node.settings().listen();
+    o.join = node.settings().join();
+    return o;
+}
+std::string hex_of(node_id const& n) { return to_hex({reinterpret_cast<char const*>(n.data()), n.size()}); }
+bool read_hex(std::string_view text, node_id& n) {
+    if (text.size() != 32) return false;
+    auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+    for (std::size_t k = 0; k < 16; ++k) {
+        int high = digit(text[2 * k]), low = digit(text[2 * k + 1]);
+        if (high < 0 || low < 0) return false;
+        n[k] = std::uint8_t(high << 4 | low);
+    }
+    return true;
+}
+} // namespace
+
+void space_peers::count(std::set<node_id> const& members) {
+    for (auto& n : counted_)
+        if (!members.contains(n)) space_->count(n, false);
+    for (auto& n : members)
+        if (!counted_.contains(n)) space_->count(n, true);
+    counted_ = members;
+}
+
+node_links::node_links(node_body& node)
+    : node_(node), mesh_(node.seams(), node.executor(), options_of(node)),
+      refresh_(node.seams().clock.make_timer(node.executor())) {
+    mesh_.on_fault([this](std::string const& address, boost::system::error_code ec, std::string const& text) {
+        node_.alarm("link " + address + ": " + (text.empty() ? ec.message() : text));
+    });
+    mesh_.on_peer([this](known_peer const& p, bool up) {
+        if (up)
+            linked_[p.node] = p;
+        else
+            linked_.erase(p.node);
+        if (up) refresh_soon(sponsor_pause);
+    });
+    mesh_.on_tool([this](tool_question q) { on_tool(q); });
+}
+
+void node_links::start() {
+    mesh_.start();
+    roster_space_ = node_.spaces().at("dunlin");
+    roster_type_ = &roster_space_->type_of(struct_of<roster_entry>(), true);
+    for (auto& [name, s] : node_.spaces()) open_space(s);
+    roster_space_->on_entry = [this, alive = std::weak_ptr(alive_)](bool) {
+        if (alive.lock()) refresh_soon(roster_pause);
+    };
+    refresh_soon(std::chrono::milliseconds(0));
+}
+
+void node_links::open_space(std::shared_ptr<space_body> const& s) {
+    auto& l = lines_[s->name()];
+    if (l.side) return;
+    l.side = std::make_shared<space_peers>(s);
+    boost::asio::post(s->executor(), [side = l.side, members = members_] { side->count(members); });
+    l.out = mesh_.open_space(s->name(), s->executor(), l.side);
+}
+
+void node_links::send(std::string const& space, peer_number to, space_message&& said) {
+    if (auto it = lines_.find(space); it != lines_.end() && it->second.out) it->second.out->send(to, std::move(said));
+}
+
+void node_links::refresh_soon(std::chrono::milliseconds delay) {
+    if (refreshing_ || leaving_) return;
+    refreshing_ = true;
+    refresh_->expires_after(delay, [this] {
+        refreshing_ = false;
+        refresh();
+    });
+}
+
+void node_links::refresh() {
+    roster_space_->each_object(roster_type_, -1, 1024,
+                               [this, alive = std::weak_ptr(alive_)](auto ec, auto const& objects, auto, bool) {
+                                   if (!alive.lock() || leaving_) return;
+                                   if (ec) return node_.alarm("the roster cannot be read: " + ec.message());
+                                   read_roster(objects);
+                                   sponsor();
+                               });
+}
+
+void node_links::read_roster(std::vector<std::shared_ptr<object>> const& objects) {
+    std::vector<known_peer> now;
+    std::set<node_id> members;
+    for (auto& o : objects) {
+        node_id id;
+        if (!o->live() || !read_hex(o->key, id)) continue;
+        auto& e = *static_cast<roster_entry const*>(static_cast<object const&>(*o).value());
+        known_peer p;
+        p.node = id, p.name = e.name.value();
+        if (!e.address.value().empty()) p.addresses.push_back(e.address.value());
+        if (e.member) members.insert(id);
+        if (id != node_.id()) mesh_.learn(p, peers::source::roster);
+        now.push_back(std::move(p));
+    }
+    for (auto& before : roster_)
+        if (std::none_of(now.begin(), now.end(), [&](auto& p) { return p.node == before.node; }))
+            mesh_.forget(before.node);
+    roster_ = std::move(now);
+    members_ = std::move(members);
+    for (auto& [name, l] : lines_) {
+        auto others = members_;
+        others.erase(node_.id());
+        boost::asio::post(l.side->executor(), [side = l.side, others] { side->count(others); });
+    }
+}
+
+/// Whoever is linked and not yet in the roster is added; and what the roster says of us is kept true.
+void node_links::sponsor() {
+    if (!roster_space_->synced()) return;
+    auto in_roster = [&](node_id const& n) {
+        return std::find_if(roster_.begin(), roster_.end(), [&](auto& p) { return p.node == n; });
+    };
+    known_peer self;
+    self.node = node_.id(), self.name = node_.settings().name();
+    if (!address().empty()) self.addresses.push_back(address());
+    auto mine = in_roster(self.node);
+    bool known = mine != roster_.end();
+    // A newcomer is added by its sponsor; it adds itself only if there is none, or to say where it is.
+    if (!known ? node_.alone()
+               : mine->addresses != self.addresses || mine->name != self.name ||
+                     members_.contains(self.node) != node_.has_file())
+        write(self, node_.has_file());
+    if (!known && !node_.alone()) return refresh_soon(std::chrono::milliseconds(1000));
+    for (auto& [n, p] : linked_)
+        if (in_roster(n) == roster_.end()) write(p, false);
+}
+
+void node_links::write(known_peer const& who, bool member) {
+    roster_space_->open(*roster_type_, hex_of(who.node),
+                        [this, alive = std::weak_ptr(alive_), who, member](boost::system::error_code ec, object* o) {
+                            if (ec) return;
+                            if (alive.lock() && !roster_space_->stopped()) {
+                                auto& e = *static_cast<roster_entry*>(o->value());
+                                auto address = who.addresses.empty() ? std::string() : who.addresses.front();
+                                if (e.name.value() != who.name || !o->live()) e.name = who.name;
+                                if (e.address.value() != address) e.address = address;
+                                if (member && !e.member) e.member = true;
+                            }
+                            roster_space_->unpin(*o);
+                        });
+}
+
+void node_links::stop(std::function<void()> done) {
+    leaving_ = true;
+    refresh_->cancel();
+    roster_space_->on_entry = nullptr;
+    auto gone = [this, done] {
+        boost::asio::co_spawn(node_.executor(), mesh_.stop(), [done](std::exception_ptr) { done(); });
+    };
+    if (node_.has_file()) return gone();
+    roster_space_->open(*roster_type_, hex_of(node_.id()), [this, gone](boost::system::error_code ec, object* o) {
+        if (!ec) {
+            if (o->live() && !roster_space_->stopped()) roster_space_->erase(*o), roster_space_->seal();
+            roster_space_->unpin(*o);
+        }
+        gone();
+    });
+}
+
+void node_links::on_tool(tool_question const& q) {
+    auto reply = [this, alive = std::weak_ptr(alive_), from = q.from, id = q.id](std::string json) {
+        if (alive.lock()) mesh_.answer(from, id, std::move(json));
+    };
+    if (q.text == "status") return node_.status_with_digests(reply);
+    encoder wanted;
+    decoder in(q.text);
+    if (in.bytes() == "get") {
+        std::string type(in.bytes()), key(in.bytes());
+        if (in.finished()) return node_.get(type, key, reply);
+    }
+    boost::json::object no;
+    no["error"] = "this node does not know that question";
+    reply(boost::json::serialize(no));
+}
+
+// ---- the node's side
+
+void node_body::start_links() {
+    if (options_.listen().empty() && options_.join().empty()) return finish_start({});
+    try {
+        links_ = std::make_unique<node_links>(*this);
+        links_->start();
+    } catch (boost::system::system_error const& e) {
+        failure_ = e.what();
+        links_.reset();
+        return finish_start(e.code());
+    }
+    finish_start({});
+}
+
+void node_body::stop_links(std::function<void()> done) {
+    if (links_)
+        links_->stop(std::move(done));
+    else
+        done();
+}
+void node_body::drop_links() { links_.reset(); }
+void node_body::send(std::string const& space, peer_number to, space_message&& said) {
+    if (links_) links_->send(space, to, std::move(said));
+}
+void node_body::link_space(std::shared_ptr<space_body> const& s) {
+    if (links_) links_->open_space(s);
+}
+std::string node_body::address() const { return links_ ? links_->address() : std::string(); }
+
+std::string node_body::status() {
+    boost::json::object out;
+    out["node"] = hex_of(id_), out["name"] = options_.name(), out["address"] = address();
+    out["run"] = writer_.run, out["file"] = options_.data();
+    auto& spaces = out["spaces"].emplace_object();
+    for (auto& [name, s] : spaces_) {
+        auto& one = spaces[name].emplace_object();
+        one["synced"] = s->synced(), one["objects_in_memory"] = s->resident(),
+        one["bytes_in_memory"] = s->resident_bytes();
+        auto& vector = one["vector"].emplace_object();
+        for (std::uint32_t k = 0; k < s->known().size(); ++k)
+            if (auto n = s->known()[k].number) {
+                auto& w = s->table().id(k);
+                vector[hex_of(w.node).substr(0, 8) + "/" + std::to_string(w.run)] = n;
+            }
+    }
+    auto& roster = out["roster"].emplace_array();
+    auto& list = out["links"].emplace_array();
+    if (!links_) return boost::json::serialize(out);
+    for (auto& p : links_->roster()) {
+        auto& one = roster.emplace_back(boost::json::object()).as_object();
+        one["node"] = hex_of(p.node), one["name"] = p.name,
+        one["address"] = p.addresses.empty() ? "" : p.addresses.front();
+        one["member"] = links_->is_member(p.node);
+    }
+    for (auto& l : links_->links()) {
+        auto& one = list.emplace_back(boost::json::object()).as_object();
+        one["node"] = hex_of(l.node), one["name"] = l.name, one["address"] = l.address, one["secure"] = l.secure;
+        one["tool"] = l.tool, one["unsent_bytes"] = l.unsent_bytes;
+    }
+    return boost::json::serialize(out);
+}
+
+void node_body::status_with_digests(std::function<void(std::string)> done) {
+    auto main = spaces_.at("main");
+    boost::asio::post(main->executor(), [this, weak = weak_from_this(), main, done] {
+        main->digest([this, weak, done](auto ec, std::string d) {
+            boost::asio::post(executor_, [this, weak, done, ec, d] {
+                auto self = weak.lock();
+                if (!self) return;
+                auto text = status();
+                text.insert(1, "\"digest\":\"" + (ec ? std::string() : d) + "\",");
+                done(text);
+            });
+        });
+    });
+}
+
+void node_body::get(std::string const& type, std::string const& key, std::function<void(std::string)> done) {
+    auto main = spaces_.at("main");
+    boost::asio::post(main->executor(), [this, weak = weak_from_this(), main, type, key, done] {
+        auto reply = [this, weak, done](std::string text) {
+            boost::asio::post(executor_, [weak, done, text] {
+                if (auto self = weak.lock()) done(text);
+            });
+        };
+        auto t = main->find_type(type);
+        if (!t) return reply("{\"error\":\"no object of this type is known here\"}");
+        main->open(*t, key, [main, reply](boost::system::error_code ec, object* o) {
+            if (ec) return reply("{\"error\":\"" + ec.message() + "\"}");
+            reply(o->live() ? object_json(*o) : "null");
+            main->unpin(*o);
+        });
+    });
+}
+
+} // namespace dunlin

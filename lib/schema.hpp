@@ -1,0 +1,27 @@
+// Schema: an ordinary object of each space that says what the fields of its types are called and are.
+//
+//   line := type, 0, name, 0, kind          in a set: grows only, the same on every node
+//
+// A node that changes an object of a type first adds the type's lines, in the same entry, before it: so whoever can
+// apply a delta can read it, and tools and older nodes know names and kinds. One name with two kinds is two fields.
+#pragma once
+#include "../crdt/object.hpp"
+#include "../crdt/set.hpp"
+
+namespace dunlin {
+
+struct schema_object {
+    set<std::string> lines;
+};
+DUNLIN_OBJECT_AS("dunlin.schema", schema_object, lines)
+
+/// The lines of a struct and of all structs below it.
+std::vector<std::string> schema_lines(struct_part const& part);
+
+struct schema_line {
+    std::string_view type, name, kind;
+};
+/// False if the text is no line.
+bool read_line(std::string_view text, schema_line& line);
+
+} // namespace dunlin

@@ -1,0 +1,133 @@
+// What comes from outside: looked at whole, then joined, logged, told.
+#include "../crdt/set.hpp"
+#include "entry_delta.hpp"
+#include "schema.hpp"
+#include "space_body.hpp"
+
+namespace dunlin {
+
+bool space_body::add_line(bytes_view text) {
+    schema_line l;
+    return read_line(text, l) && shapes_.add(l.type, l.name, l.kind);
+}
+
+/// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say
+/// what things are called, so that they stay if the entry is refused is no harm; their number is bounded.
+void space_body::schema_changed(bytes_view delta) {
+    decoder in(delta);
+    auto head = in.u();
+    if (head & 1) return;
+    for (auto n = head / 2; n && in.ok(); --n) {
+        in.u32();
+        decoder set(in.bytes());
+        auto said = set.u();
+        if (said & 1) {
+            for (auto m = set.u(); m && set.ok(); --m) set.u(), set.u();
+        }
+        for (auto k = said / 2; k && set.ok(); --k) {
+            auto line = set.bytes();
+            auto what = set.u();
+            for (auto m = what / 2; m && set.ok(); --m) set.u(), set.u();
+            if (set.ok() && (what & 1)) add_line(line);
+        }
+    }
+}
+
+bool space_body::check_delta(entry const& e, entry_body const& body) {
+    return each_object_delta(body.delta, [&](object_delta const& one) {
+        if (!is_utf8(one.type) || !is_utf8(one.key)) return false;
+        if (one.type == schema_name) schema_changed(one.delta);
+        auto& type = make_type(one.type, nullptr, false);
+        decoder in(one.delta);
+        checking c{in, body.indices(), e.number, 0, &shapes_};
+        type.part->check(c);
+        return in.finished();
+    });
+}
+
+bool space_body::absorb(entry const& e, entry_body const& body) {
+    seal();
+    if (table_.size() + body.writers.size() + 1 > writers::writers_max) return false;
+    if (!check_delta(e, body)) {
+        setup_.alarm("an entry of writer run " + std::to_string(e.writer.run) + " is malformed and was refused");
+        return false;
+    }
+    auto prior = heads_.of(e.writer).prior();
+    auto slot = heads_.advance(e, body);
+    if (slot == writers::none) return false;
+    advanced(slot);
+    if (stamps_.see(e.stamp, setup_.clock->wall_now())) setup_.alarm("a peer's clock is more than a minute ahead");
+    auto position = publish(e, body, prior);
+    absorbing_ = true;
+    join_entry(e, body, position);
+    absorbing_ = false;
+    ring_watches();
+    make_room();
+    return true;
+}
+
+void space_body::advanced(std::uint32_t slot) {
+    if (slot >= is_advanced_.size()) is_advanced_.resize(slot + 1);
+    if (is_advanced_[slot]) return;
+    is_advanced_[slot] = true;
+    advanced_.push_back(slot);
+}
+
+/// `row`: replayed from there at start; 0: new.
+void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row) {
+    std::vector<std::uint32_t> slots{table_.intern(e.writer)};
+    for (auto& w : body.writers) slots.push_back(table_.intern(w));
+    dot const at(slots[0], e.number);
+    std::vector<object*> joined;
+    each_object_delta(body.delta, [&](object_delta const& one) {
+        auto& type = make_type(one.type, nullptr, false);
+        auto o = find(type, one.key);
+        if (!o && !store_) o = &make_object(type, one.key);
+        if (o) {
+            o->leaving = false; // its queued state lacks this: it stays
+            decoder in(one.delta);
+            absorbing a{in, slots, at, e.stamp, self_, &shapes_};
+            type.part->join_delta(o->value(), a);
+            o->changed |= type.part->touched_by(one.delta);
+            mark_dirty(*o, position);
+            joined.push_back(o);
+            return true;
+        }
+        cold_deltas::record r{row, 0, e.number, e.stamp, {}, one.delta};
+        r.writer = store_->intern(name_kind::writer, view_of_writer(e.writer));
+        for (auto& w : body.writers) r.writers.push_back(store_->intern(name_kind::writer, view_of_writer(w)));
+        encoder record;
+        cold_deltas::write(record, r);
+        (row ? replayed_ : cold_).add(type_number(type), one.key, record.view(), position);
+        if (!type.watches.empty()) {
+            change_record c{std::string(one.key), type.part->touched_by(one.delta), false, true, at};
+            for (auto w : type.watches) w->note(c, false), touched_watches_.push_back(w);
+        }
+        return true;
+    });
+    for (auto o : joined) {
+        tell(*o, std::exchange(o->changed, 0), true, at);
+        if (!store_ && !o->pins && o->fields().vacant(o->value())) forget(*o);
+    }
+}
+
+void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
+    if (!o.watches && o.type->watches.empty()) return;
+    change_record c{o.key, members, !o.live(), remote, at};
+    bool saved = is_saved(at);
+    auto note = [&](object_watch* w) {
+        w->note(c, saved);
+        touched_watches_.push_back(w);
+    };
+    if (o.watches)
+        for (auto w : *o.watches) note(w);
+    for (auto w : o.type->watches) note(w);
+}
+
+void space_body::ring_watches() {
+    auto ring = std::move(touched_watches_);
+    touched_watches_.clear();
+    for (auto w : ring) w->ring();
+}
+
+} // namespace dunlin

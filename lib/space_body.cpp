@@ -1,0 +1,296 @@
+// Life of a space: made, started from what the file holds, linked, asked, stopped.
+#include "space_body.hpp"
+#include "schema.hpp"
+#include "space_staging.hpp"
+#include <boost/asio/post.hpp>
+
+namespace dunlin {
+
+std::string view_of_writer(writer_id const& w) {
+    encoder out;
+    write_writer(out, w);
+    return out.take();
+}
+
+space_body::space_body(space_setup setup)
+    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)) {
+    auto& type = type_of(struct_of<schema_object>(), true);
+    type.described = true;
+    for (auto& l : schema_lines(struct_of<schema_object>())) add_line(l);
+}
+
+void space_body::own(writer_id const& w) {
+    self_ = table_.intern(w);
+    machine_.emplace(*this, w);
+    if (setup_.alone) machine_->set_synced();
+    if (!store_) take_schema(*local(*find_type(schema_name), schema_key));
+}
+
+space_body::~space_body() {
+    std::vector<object*> all(objects_.begin(), objects_.end());
+    for (auto o : all) forget(*o);
+}
+
+/// Its lines are what the space knows of kinds.
+void space_body::take_schema(object& o) {
+    schema_ = &o;
+    for (auto l : static_cast<schema_object*>(o.value())->lines) add_line(l);
+}
+
+/// The heads come first, then the rows in order; on whatever thread, before anybody else knows this space.
+void space_body::found(bytes_view heads) {
+    decoder in(heads);
+    if (!heads.empty() && !heads_.read(in)) setup_.alarm("the heads of space " + setup_.name + " cannot be read");
+    for (std::uint32_t s = 0; s < heads_.size(); ++s)
+        if (heads_[s].number) see_head(s);
+}
+
+void space_body::see_head(std::uint32_t slot) {
+    durable_.raise(slot, heads_[slot].number);
+    stamps_.see(heads_[slot].stamp, setup_.clock->wall_now());
+    advanced(slot);
+}
+
+void space_body::row_found(std::uint64_t row, std::vector<log_run> const& runs) {
+    std::vector<entry_log::run> here;
+    for (auto& r : runs) {
+        if (r.space != store_space_) continue;
+        auto name = store_->name(name_kind::writer, r.writer);
+        decoder id(name);
+        auto slot = table_.intern(read_writer(id));
+        if (id.finished() && slot != writers::none) here.push_back({slot, r.first, r.last});
+    }
+    if (!here.empty()) log_.row_found(row, here);
+}
+
+/// A series of a row above the floor: advances the heads where they lack it, and waits for its objects to be loaded.
+void space_body::replay(std::uint64_t row, series const& s) {
+    entry_body body;
+    auto slot = table_.intern(s.writer);
+    auto prior = s.prior;
+    for (series_cursor c(s); slot != writers::none && c.next();) {
+        auto& e = c.entry();
+        if (!body.read(e.body)) return setup_.alarm("a log row cannot be read; its entries come back from peers");
+        if (heads_.check(e, body, prior) == verdict::connects) heads_.advance(e, body), see_head(slot);
+        prior = prior_of(entry_hash(prior, e.writer, e.number, e.stamp, e.body));
+        if (heads_[slot].number >= e.number) join_entry(e, body, 0, row);
+    }
+}
+
+/// Everything was found. The log answers above what it holds; the schema is loaded; the run before this one is named.
+void space_body::start(std::function<void()> done) {
+    for (std::uint32_t s = 0; s < heads_.size(); ++s) {
+        auto number = heads_[s].number;
+        if (!number) continue;
+        auto first = log_.first_of(s);
+        log_.raise_floor(s, first ? first - 1 : number);
+        auto& w = table_.id(s);
+        if (w.node == setup_.node && s != self_ && (!pred_ || pred_->writer.run < w.run))
+            pred_ = predecessor{w, number, heads_[s].hash};
+    }
+    open(*find_type(schema_name), schema_key, [this, done](boost::system::error_code ec, object* o) {
+        if (ec) setup_.alarm("the schema of space " + setup_.name + " is damaged: " + ec.message());
+        auto& type = *find_type(schema_name);
+        if (!o) o = &make_object(type, schema_key), pin(*o);
+        take_schema(*o);
+        loaded_ = true;
+        done();
+    });
+}
+
+void space_body::stop() {
+    if (stopped_) return;
+    if (!in_atomic_) seal();
+    stopped_ = true;
+    tick_->cancel();
+    fail_waiters(node_errc::stopped);
+    auto loading = std::move(loading_);
+    loading_.clear();
+    for (auto& [name, waiting] : loading)
+        for (auto& h : waiting) {
+            auto call = std::move(h);
+            std::move(call)(node_errc::stopped, nullptr);
+        }
+    std::vector<object_watch*> watches(type_watches_);
+    for (auto o : objects_)
+        if (o->watches) watches.insert(watches.end(), o->watches->begin(), o->watches->end());
+    for (auto& [name, t] : types_) watches.insert(watches.end(), t->watches.begin(), t->watches.end());
+    for (auto w : watches) w->stop();
+    on_entry = nullptr;
+}
+
+// ---- gossip
+
+void space_body::act(instant) {
+    auto todo = std::move(actions_);
+    actions_.clear();
+    bool copies = false, sync = false;
+    for (auto& a : todo) {
+        if (auto s = std::get_if<event::send>(&a))
+            setup_.send(s->to, std::move(s->said));
+        else if (std::get_if<event::copies_changed>(&a))
+            copies = true;
+        else if (std::get_if<event::synced>(&a))
+            sync = true;
+        else if (std::get_if<event::fork_proved>(&a))
+            setup_.alarm("a writer was cloned while it ran: its entries are no longer taken");
+        else if (std::get_if<event::fork_alarm>(&a))
+            setup_.alarm("two contents of one entry are told by a third node; ours stays");
+        else if (std::get_if<event::entry_refused>(&a))
+            setup_.alarm("an entry was refused");
+    }
+    if (copies) check_copies();
+    if (sync) check_synced();
+    schedule_tick();
+}
+
+void space_body::schedule_tick() {
+    if (stopped_ || ticking_ || peers_ == 0) return; // nobody to ask: nothing to wake for
+    auto due = machine_->next_tick();
+    if (due == instant::max()) return;
+    ticking_ = true;
+    auto delay = std::max<instant>(due - now(), std::chrono::milliseconds(1));
+    tick_->expires_after(std::min<instant>(delay, std::chrono::milliseconds(100)), [this] {
+        ticking_ = false;
+        if (stopped_) return;
+        if (joining_state_) return schedule_tick();
+        machine_->tick(now(), *setup_.chance, actions_);
+        act(now());
+    });
+}
+
+void space_body::peer_up(peer_number p, node_id const& node, bool counted) {
+    ++peers_;
+    if (!stopped_ && machine_) machine_->peer_up(p, node, counted, now(), actions_), act(now());
+}
+void space_body::peer_down(peer_number p) {
+    --peers_;
+    if (!stopped_ && machine_) machine_->peer_down(p, now(), actions_), act(now());
+}
+void space_body::congested(peer_number p, bool is) {
+    if (!stopped_ && machine_) machine_->congested(p, is, now(), actions_), act(now());
+}
+void space_body::count(node_id const& node, bool counted) {
+    if (!stopped_ && machine_) machine_->count(node, counted, actions_), act(now());
+}
+void space_body::receive(peer_number from, space_message&& said) {
+    // While a state is being joined nothing is applied: what is dropped here is pulled later.
+    if (!stopped_ && machine_ && !joining_state_) machine_->receive(from, std::move(said), now(), actions_), act(now());
+}
+
+// ---- waiting
+
+void space_body::wait_saved(dot d, done_handler handler) {
+    auto answer = [&](boost::system::error_code ec) {
+        boost::asio::post(setup_.executor, [h = std::move(handler), ec]() mutable { std::move(h)(ec); });
+    };
+    if (!d || is_saved(d)) return answer({});
+    if (stopped_) return answer(node_errc::stopped);
+    if (store_error_) return answer(node_errc::unsaved);
+    if (d.slot() != self_ || (!savers_.empty() && savers_.back().at > d)) { // others' entries are saved in any order
+        copiers_.push_back({d, 0, std::make_unique<done_handler>(std::move(handler)), nullptr});
+        return;
+    }
+    savers_.push_back({d, std::make_unique<done_handler>(std::move(handler))});
+}
+
+void space_body::wait_copies(dot d, std::size_t k, std::chrono::nanoseconds deadline, done_handler handler) {
+    if (!d)
+        return boost::asio::post(setup_.executor,
+                                 [h = std::move(handler)]() mutable { std::move(h)(boost::system::error_code()); });
+    copiers_.push_back({d, k, std::make_unique<done_handler>(std::move(handler)), nullptr});
+    if (stopped_) return fail_waiters(node_errc::stopped);
+    if (deadline != std::chrono::nanoseconds::max()) {
+        auto& c = copiers_.back();
+        c.deadline = setup_.clock->make_timer(setup_.executor);
+        c.deadline->expires_after(deadline, [this, which = c.handler.get()] {
+            auto it = std::find_if(copiers_.begin(), copiers_.end(), [&](auto& x) { return x.handler.get() == which; });
+            if (it == copiers_.end()) return;
+            auto h = std::move(it->handler);
+            auto keep = std::move(it->deadline);
+            copiers_.erase(it);
+            std::move (*h)(make_error_code(node_errc::timed_out));
+        });
+    }
+    boost::asio::post(setup_.executor, [self = weak_from_this()] {
+        if (auto s = self.lock()) s->check_copies();
+    });
+}
+
+void space_body::check_copies() {
+    std::vector<copier> done;
+    std::erase_if(copiers_, [&](copier& c) {
+        bool here = is_saved(c.at);
+        auto others = c.copies > 1 ? machine_->copies(table_.id(c.at.slot()), c.at.number()) : 0;
+        if (c.copies == 0 ? !here : (here ? 1 : 0) + others < c.copies) return false;
+        done.push_back(std::move(c));
+        return true;
+    });
+    for (auto& c : done) std::move (*c.handler)(boost::system::error_code());
+}
+
+void space_body::wait_synced(std::chrono::nanoseconds deadline, done_handler handler) {
+    if (synced() || stopped_)
+        return boost::asio::post(
+            setup_.executor,
+            [h = std::move(handler), ec = stopped_ ? make_error_code(node_errc::stopped)
+                                                   : boost::system::error_code()]() mutable { std::move(h)(ec); });
+    auto& c = syncers_.emplace_back(copier{dot(), 0, std::make_unique<done_handler>(std::move(handler)),
+                                           setup_.clock->make_timer(setup_.executor)});
+    c.deadline->expires_after(deadline, [this, which = c.handler.get()] {
+        auto it = std::find_if(syncers_.begin(), syncers_.end(), [&](auto& x) { return x.handler.get() == which; });
+        if (it == syncers_.end()) return;
+        auto h = std::move(it->handler);
+        auto keep = std::move(it->deadline);
+        syncers_.erase(it);
+        std::move (*h)(make_error_code(node_errc::timed_out));
+    });
+}
+
+void space_body::check_synced() {
+    auto done = std::move(syncers_);
+    syncers_.clear();
+    for (auto& c : done) std::move (*c.handler)(boost::system::error_code());
+}
+
+void space_body::wait_ready(done_handler handler) {
+    if (!overloaded() || stopped_)
+        return boost::asio::post(
+            setup_.executor,
+            [h = std::move(handler), ec = stopped_ ? make_error_code(node_errc::stopped)
+                                                   : boost::system::error_code()]() mutable { std::move(h)(ec); });
+    ready_waiters_.push_back(std::make_unique<done_handler>(std::move(handler)));
+}
+
+void space_body::fail_waiters(boost::system::error_code ec) {
+    auto savers = std::move(savers_);
+    auto copiers = std::move(copiers_);
+    auto syncers = std::move(syncers_);
+    auto ready = std::move(ready_waiters_);
+    savers_.clear(), copiers_.clear(), syncers_.clear(), ready_waiters_.clear();
+    for (auto& s : savers) std::move (*s.handler)(ec);
+    for (auto& c : copiers) std::move (*c.handler)(ec);
+    for (auto& c : syncers) std::move (*c.handler)(ec);
+    for (auto& h : ready) std::move (*h)(ec);
+}
+
+void space_body::add_watch(object_watch* w, object* o, object_type* t) {
+    if (o) {
+        pin(*o);
+        if (!o->watches) o->watches = new std::vector<object_watch*>;
+        o->watches->push_back(w);
+    } else
+        t->watches.push_back(w);
+    if (w->told() == object_watch::when::saved) type_watches_.push_back(w);
+}
+
+void space_body::remove_watch(object_watch* w, object* o, object_type* t) {
+    std::erase(type_watches_, w);
+    std::erase(touched_watches_, w);
+    if (!o) return void(std::erase(t->watches, w));
+    std::erase(*o->watches, w);
+    if (o->watches->empty()) delete o->watches, o->watches = nullptr;
+    unpin(*o);
+}
+
+} // namespace dunlin

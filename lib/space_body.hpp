@@ -1,0 +1,302 @@
+// Space body: the life of one space on this node: its objects, its turn, its log, its side of the gossip.
+//
+//   user -> touched ... -> seal: one entry -> log, file, machine (net/replication.hpp) -> links
+//   links -> machine -> absorb: check whole, seal our turn, join, log, file, tell watches
+//
+// A turn begins with the first change and ends when the seal posted by it runs, at an atomic, at seal(), or before
+// anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
+// the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
+// it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
+// Files  space_turn.cpp, space_absorb.cpp, space_objects.cpp, space_disk.cpp, space_state.cpp
+// Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
+#pragma once
+#include "../crdt/stamp.hpp"
+#include "../net/replication.hpp"
+#include "cold.hpp"
+#include "entry_log.hpp"
+#include "error.hpp"
+#include "object.hpp"
+#include "object_state.hpp"
+#include "store.hpp"
+#include "watches.hpp"
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <map>
+#include <set>
+
+namespace dunlin {
+
+using done_handler = boost::asio::any_completion_handler<void(boost::system::error_code)>;
+using open_handler = boost::asio::any_completion_handler<void(boost::system::error_code, object*)>; // pinned
+
+struct space_setup {
+    std::string name;
+    any_io_executor executor;
+    dunlin::clock* clock = nullptr;
+    dunlin::chance* chance = nullptr;
+    dunlin::store* store = nullptr; // null: in memory
+    node_id node;                   // ours
+    std::size_t memory_bytes = std::size_t(256) << 20;
+    std::size_t log_bytes = std::size_t(256) << 20;
+    std::chrono::milliseconds sync_deadline{3000};
+    bool alone = true;                                            // nobody to ask: synced at once
+    std::function<void(peer_number, space_message&&)> send;       // to a link, from the space's executor
+    std::function<void(std::string const&)> alarm = [](auto&) {}; // for a person
+    /// Runs something on the space's executor, from the store's; empty: they are the same.
+    std::function<void(std::function<void()>)> on_executor;
+};
+
+/// The 24 bytes of a writer, as the file names it.
+std::string view_of_writer(writer_id const& w);
+
+class space_body final : public replica, public std::enable_shared_from_this<space_body> {
+public:
+    explicit space_body(space_setup setup);
+    ~space_body();
+
+    // ---- types and objects (space_objects.cpp)
+    /// The type of a struct of this program; adopts what was known of it by its schema alone.
+    object_type& type_of(struct_part const& part, bool reserved = false);
+    object_type* find_type(std::string_view name);
+    object* find(object_type& type, std::string_view key);
+    void open(object_type& type, std::string key, open_handler handler);
+    /// In memory already, or made without asking the file where there is none; else null. Pinned.
+    object* local(object_type& type, std::string_view key);
+    void pin(object& o);
+    void unpin(object& o);
+    void erase(object& o);
+    using object_page = std::function<void(boost::system::error_code, std::vector<std::shared_ptr<object>> const&,
+                                           std::int64_t last, bool end)>;
+    /// Objects of a type, or of all, wherever they are, by hash; those not in memory as copies. Also what is not live.
+    void each_object(object_type* type, std::int64_t after, std::size_t limit, object_page done);
+    void list(object_type& type, std::int64_t after, std::size_t limit,
+              std::function<void(boost::system::error_code, std::vector<std::string> keys, std::int64_t last, bool end)>
+                  done);
+    /// 64 hex digits over everything live. Loads what is cold, one page at a time.
+    void digest(std::function<void(boost::system::error_code, std::string)> done);
+    std::size_t resident() const { return objects_.size(); }
+    std::size_t resident_bytes() const { return resident_bytes_; }
+
+    // ---- turns (space_turn.cpp)
+    void touched(object& o);
+    undo_log* undo() { return in_atomic_ ? &undo_ : nullptr; }
+    /// Makes the entry of the running turn. The number to wait for; 0: nothing was changed.
+    std::uint64_t seal();
+    void begin_atomic();
+    std::uint64_t commit_atomic();
+    void roll_back();
+    bool in_atomic() const { return in_atomic_; }
+
+    // ---- waiting
+    void wait_saved(dot d, done_handler handler);
+    void wait_copies(dot d, std::size_t k, std::chrono::nanoseconds deadline, done_handler handler);
+    void wait_synced(std::chrono::nanoseconds deadline, done_handler handler);
+    void wait_ready(done_handler handler);
+    bool synced() const { return machine_ && machine_->synced(); }
+    bool is_saved(dot d) const { return !store_ || durable_.covers(d); }
+    bool overloaded() const;
+    void add_watch(object_watch* w, object* o, object_type* t);
+    void remove_watch(object_watch* w, object* o, object_type* t);
+
+    // ---- replica, for the machine (space_absorb.cpp, space_disk.cpp, space_state.cpp)
+    heads const& known() const override { return heads_; }
+    version_vector const& durable() const override { return durable_; }
+    version_vector const& floor() const override { return log_.floor(); }
+    bool absorb(entry const& e, entry_body const& body) override;
+    void read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) override;
+    void read_state(std::uint64_t request, std::uint64_t token, std::string const& cursor) override;
+    void stage_state(std::string bytes) override;
+    void finish_state() override;
+    void abandon_state() override;
+
+    // ---- life (space_body.cpp)
+    /// The writer of this run: before anything is changed.
+    void own(writer_id const& w);
+    void set_store_number(std::uint32_t n) { store_space_ = n; }
+    std::uint32_t store_number() const { return store_space_; }
+    /// What the file holds, told in this order: heads, rows, series above the floor; then start.
+    void found(bytes_view heads);
+    void row_found(std::uint64_t row, std::vector<log_run> const& runs);
+    void replay(std::uint64_t row, series const& s);
+    void start(std::function<void()> done);
+    void stop();
+    void peer_up(peer_number p, node_id const& node, bool counted);
+    void peer_down(peer_number p);
+    void congested(peer_number p, bool is);
+    void count(node_id const& node, bool counted);
+    void receive(peer_number from, space_message&& said);
+    replication& machine() { return *machine_; }
+    writers& table() { return table_; }
+    shapes& kinds() { return shapes_; }
+    std::string const& name() const { return setup_.name; }
+    any_io_executor executor() const { return setup_.executor; }
+    clock& time() { return *setup_.clock; }
+    std::uint32_t self() const { return self_; }
+    entry_log const& log() const { return log_; }
+    bool stopped() const { return stopped_; }
+    bool has_file() const { return store_; }
+    std::function<void(bool remote)> on_entry; // the node listens to the roster by this
+
+private:
+    struct transfer;
+    struct staged;
+    struct saver {
+        dot at;
+        std::unique_ptr<done_handler> handler;
+    };
+    struct copier {
+        dot at;
+        std::size_t copies;
+        std::unique_ptr<done_handler> handler;
+        std::unique_ptr<timer> deadline;
+    };
+
+    space_setup setup_;
+    store* store_;
+    writers table_;
+    heads heads_;
+    version_vector durable_;
+    std::uint32_t self_ = writers::none;
+    hybrid_clock stamps_;
+    shapes shapes_;
+    entry_log log_;
+    cold_deltas cold_;     // since this start
+    cold_deltas replayed_; // from rows above the floor, found at start
+    std::uint32_t store_space_ = 0;
+    bool stopped_ = false, loaded_ = false;
+
+    // objects
+    struct by_name;
+    struct object_key {
+        object_type const* type;
+        std::string_view key;
+    };
+    struct object_hash_of {
+        using is_transparent = void;
+        using is_avalanching = void;
+        std::size_t operator()(object const* o) const;
+        std::size_t operator()(object_key const& k) const;
+    };
+    struct object_equal {
+        using is_transparent = void;
+        bool operator()(object const* a, object const* b) const { return a == b; }
+        bool operator()(object_key const& k, object const* o) const { return o->type == k.type && o->key == k.key; }
+        bool operator()(object const* o, object_key const& k) const { return (*this)(k, o); }
+    };
+    std::map<std::string, std::unique_ptr<object_type>, std::less<>> types_;
+    std::vector<object_type*> type_at_; // by number in cold_: order of creation
+    boost::unordered_flat_set<object*, object_hash_of, object_equal> objects_;
+    used_list used_;
+    unsaved_list unsaved_;
+    std::size_t resident_bytes_ = 0;
+    std::map<std::pair<object_type*, std::string>, std::vector<open_handler>> loading_;
+    std::vector<object_watch*> type_watches_;
+    static constexpr char const* schema_name = "dunlin.schema";
+    static constexpr char const* schema_key = "schema";
+    object* schema_ = nullptr;
+    std::map<std::pair<object_type*, std::string>, bool>
+        cold_in_flight_; // true: to be loaded when its deltas are written
+
+    // turn
+    std::vector<object*> turn_;
+    std::uint64_t turn_stamp_ = 0;
+    bool seal_posted_ = false, in_atomic_ = false, first_entry_ = true, absorbing_ = false;
+    undo_log undo_;
+    entry_builder builder_;
+    entry_body body_;
+    entry_writers flush_table_;
+    std::vector<std::uint32_t> advanced_; // slots whose vector has grown since our previous entry
+    std::vector<bool> is_advanced_;
+    std::optional<predecessor> pred_;
+    encoder scratch_;
+
+    // waiting
+    std::deque<saver> savers_;
+    std::vector<copier> copiers_;
+    std::vector<copier> syncers_;
+    std::vector<std::unique_ptr<done_handler>> ready_waiters_;
+    std::vector<object_watch*> touched_watches_;
+    bool commit_posted_ = false;
+    boost::system::error_code store_error_;
+
+    // gossip
+    std::optional<replication> machine_;
+    actions actions_;
+    std::unique_ptr<timer> tick_;
+    bool ticking_ = false;
+    std::size_t peers_ = 0;
+
+    // disk
+    std::uint64_t checkpoint_rows_ = 0, written_floor_ = 0, log_bytes_since_ = 0;
+    bool checkpointing_ = false;
+    std::unique_ptr<staged> staged_;
+    std::vector<std::unique_ptr<transfer>> transfers_;
+    std::uint64_t last_token_ = 0;
+    bool joining_state_ = false;
+    std::set<std::pair<object_type*, std::string>> joined_; // rows that were joined already
+    std::vector<std::function<void()>> after_joining_;
+
+    object_type& make_type(std::string_view name, struct_part const* part, bool known);
+    void describe(object_type& type);
+    void schema_changed(bytes_view delta);
+    bool add_line(bytes_view line);
+    object& make_object(object_type& type, std::string_view key);
+    void forget(object& o);
+    void load(object_type& type, std::string const& key);
+    void loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row);
+    bool apply_records(object& o, bytes_view records, std::uint64_t upto = 0);
+    void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
+    void make_room();
+    void leave(object& o);
+    void mark_dirty(object& o, std::uint64_t position);
+    void save_state(object& o, std::function<void(write_result const&)> done);
+    void relocate(object_type& type, struct_part const& part);
+    object_name name_of(object_type& type, std::string_view key);
+    std::uint32_t type_number(object_type& type);
+    writer_names disk_names();
+
+    bool check_delta(entry const& e, entry_body const& body);
+    void join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row = 0);
+    void see_head(std::uint32_t slot);
+    void take_schema(object& o);
+    bool write_cold(cold_deltas::place const& where);
+    void load_replayed(cold_deltas::place const& where);
+    std::uint64_t publish(entry const& e, entry_body const& body, std::uint64_t prior);
+    void advanced(std::uint32_t slot);
+    void tell(object& o, std::uint64_t members, bool remote, dot at);
+    void ring_watches();
+
+    void entry_saved(std::uint64_t position, write_result const& r);
+    void committed();
+    void checkpoint();
+    void act(instant now);
+    void schedule_tick();
+    instant now() const { return setup_.clock->steady_now(); }
+    void check_copies();
+    void check_synced();
+    std::function<void()> back(std::function<void()> f); // from the store's executor to ours
+    void fail_waiters(boost::system::error_code ec);
+    struct found_object {
+        std::string type, key, state;
+    };
+    using staged_objects = std::vector<found_object>;
+    void send_piece(std::uint64_t request, state_piece piece);
+    void read_objects(std::uint64_t request, std::uint64_t token, std::int64_t after);
+    void read_tail(std::uint64_t request, transfer& t);
+    void take_series(series const& s, version_vector& have, std::size_t& budget, std::vector<series>& out);
+    bool find_resident(std::int64_t after, std::size_t count, std::int64_t& last, staged_objects& found);
+    bool find_cold(std::int64_t after, std::int64_t last, list_page const& page, staged_objects& found);
+    void collect_log(id_vector const& have, std::size_t budget_bytes, std::function<void(log_range&&)> answer);
+    void page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done);
+    void digest_from(std::int64_t after, std::shared_ptr<digest_sum> sum,
+                     std::function<void(boost::system::error_code, std::string)> done);
+    std::shared_ptr<object> temporary(object_type& type, std::string_view key);
+    std::shared_ptr<object> staged_object(object_type& type, std::string const& key);
+    bool stage_piece(bytes_view bytes);
+    bool read_staged();
+    void continue_joining(std::int64_t after);
+    void join_row(object_type& type, std::string const& key, object_state const& row);
+    void switch_state();
+};
+
+} // namespace dunlin

@@ -1,0 +1,179 @@
+// The space and its file: what was saved, what is checkpointed, what is read back for peers, pages and digests.
+#include "log_row.hpp"
+#include "space_body.hpp"
+#include <boost/asio/post.hpp>
+
+namespace dunlin {
+
+std::function<void()> space_body::back(std::function<void()> f) {
+    if (!setup_.on_executor) return f;
+    return [to = setup_.on_executor, f = std::move(f)] { to(f); };
+}
+
+void space_body::entry_saved(std::uint64_t position, write_result const& r) {
+    auto saved = [this, self = weak_from_this(), position, r] {
+        auto alive = self.lock();
+        if (!alive || stopped_) return;
+        if (r.error) {
+            store_error_ = r.error;
+            return fail_waiters(node_errc::unsaved);
+        }
+        durable_.see(log_.saved(position, r.row).at);
+        if (commit_posted_) return;
+        commit_posted_ = true;
+        boost::asio::post(setup_.executor, [this, self] {
+            if (auto still = self.lock()) committed();
+        });
+    };
+    if (setup_.on_executor)
+        setup_.on_executor(saved);
+    else
+        saved();
+}
+
+/// Once a commit, after all its entries were counted.
+void space_body::committed() {
+    commit_posted_ = false;
+    if (stopped_) return;
+    log_.cut(store_->first_row());
+    machine_->committed(actions_);
+    act(now());
+    while (!savers_.empty() && durable_.covers(savers_.front().at)) {
+        auto h = std::move(savers_.front().handler);
+        savers_.pop_front();
+        std::move (*h)(boost::system::error_code());
+    }
+    for (auto w : std::vector<object_watch*>(type_watches_)) w->saved(durable_), w->ring();
+    check_copies();
+    if (!overloaded()) {
+        auto ready = std::move(ready_waiters_);
+        ready_waiters_.clear();
+        for (auto& h : ready) std::move (*h)(boost::system::error_code());
+    }
+    if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) checkpoint();
+    make_room();
+}
+
+void space_body::mark_dirty(object& o, std::uint64_t position) {
+    if (!store_ || o.dirty) return;
+    o.dirty = true;
+    o.since = position;
+    unsaved_.push_back(o);
+}
+
+void space_body::save_state(object& o, std::function<void(write_result const&)> done) {
+    o.dirty = false;
+    if (o.unsaved.is_linked()) o.unsaved.unlink();
+    auto answer = [this, self = weak_from_this(), done = std::move(done)](write_result const& r) {
+        if (done)
+            back([self, done, r] {
+                if (auto alive = self.lock()) done(r);
+            })();
+    };
+    if (o.fields().vacant(o.value()))
+        store_->write(erase_write{name_of(*o.type, o.key)}, std::move(answer));
+    else
+        store_->write(state_write{name_of(*o.type, o.key), encode_object(o, table_, disk_names())}, std::move(answer));
+}
+
+/// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.
+void space_body::checkpoint() {
+    if (checkpointing_ || !store_ || joining_state_) return;
+    checkpointing_ = true;
+    log_bytes_since_ = 0;
+    auto const until = log_.next_position();
+    auto step = std::make_shared<std::function<void()>>();
+    *step = [this, self = weak_from_this(), until, weak = std::weak_ptr(step)] {
+        auto alive = self.lock();
+        auto again = weak.lock();
+        if (!alive || stopped_ || !again) return;
+        seal(); // marks of a running turn are no state
+        constexpr int chunk = 64;
+        int n = 0;
+        for (; n < chunk && !unsaved_.empty() && unsaved_.front().since < until; ++n) save_state(unsaved_.front(), {});
+        cold_deltas::place where;
+        std::uint64_t since = 0;
+        for (; n < chunk && cold_.oldest(where, since) && since < until; ++n)
+            if (!write_cold(where)) break;
+        bool replaying = replayed_.oldest(where, since);
+        if (replaying) load_replayed(where);
+        if ((n == chunk || replaying) && !store_->full())
+            return boost::asio::post(setup_.executor, [again] { (*again)(); });
+        checkpointing_ = false;
+        auto first = unsaved_.empty() ? log_.next_position() : unsaved_.front().since;
+        if (cold_.oldest(where, since)) first = std::min(first, since);
+        if (!cold_in_flight_.empty() || replayed_.oldest(where, since)) first = 0; // the floor waits
+        log_.forget_rows_before(std::min(first, log_.saved_position()));
+        auto row = first == 0 ? 0 : first < log_.saved_position() ? log_.row_of(first) : log_.last_row() + 1;
+        encoder known;
+        heads_.write(known);
+        store_->write(space_write{store_space_, {}, known.take()});
+        if (row > 1 && row - 1 > written_floor_) written_floor_ = row - 1, store_->write(floor_write{row - 1});
+    };
+    boost::asio::post(setup_.executor, [step] { (*step)(); });
+}
+
+void space_body::read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) {
+    collect_log(have, budget_bytes, [this, request](log_range&& range) {
+        auto shared = std::make_shared<log_range>(std::move(range));
+        boost::asio::post(setup_.executor, [this, self = weak_from_this(), request, shared] {
+            auto alive = self.lock();
+            if (!alive || stopped_) return;
+            machine_->log_read(request, std::move(*shared), now(), actions_);
+            act(now());
+        });
+    });
+}
+
+/// Those entries of a stored series that `have` lacks.
+void space_body::take_series(series const& s, version_vector& have, std::size_t& budget, std::vector<series>& out) {
+    auto slot = table_.find(s.writer);
+    auto prior = s.prior;
+    for (series_cursor c(s); slot != writers::none && c.next();) {
+        auto& e = c.entry();
+        if (have[slot] + 1 == e.number && heads_[slot].number >= e.number) {
+            entry_log::add(out, s.writer, {dot(slot, e.number), e.stamp, prior, std::string(e.body)});
+            have.raise(slot, e.number);
+            budget -= std::min(budget, e.body.size());
+        }
+        if (s.count > 1) prior = prior_of(entry_hash(prior, s.writer, e.number, e.stamp, e.body));
+    }
+}
+
+/// Entries above `have` from the rows and the tail. The answer comes on our executor, at once if from memory.
+void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, std::function<void(log_range&&)> answer) {
+    auto mine = std::make_shared<version_vector>();
+    for (auto& h : have)
+        if (auto slot = table_.find(h.writer); slot != writers::none) mine->raise(slot, h.number);
+    log_range range;
+    if (!mine->covers(log_.floor())) return range.behind = true, answer(std::move(range));
+    auto row = store_ ? log_.first_row_above(*mine) : 0;
+    if (!row || log_.reaches(*mine, heads_.applied())) {
+        auto budget = budget_bytes;
+        range.more = !log_.collect(*mine, table_, budget, range.list);
+        return answer(std::move(range));
+    }
+    store_->read_rows(row, budget_bytes,
+                      [this, self = weak_from_this(), mine, answer, budget_bytes](auto ec, std::vector<log_row> rows) {
+                          auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
+                          back([this, self, mine, answer, budget_bytes, ec, shared] {
+                              auto alive = self.lock();
+                              if (!alive || stopped_) return;
+                              log_range range;
+                              range.more = true;
+                              auto budget = budget_bytes;
+                              for (auto& r : *shared) {
+                                  if (ec || r.damaged) break;
+                                  each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
+                                      if (space == store_space_) take_series(s, *mine, budget, range.list);
+                                  });
+                                  if (!budget) break;
+                              }
+                              if (budget && log_.first_row_above(*mine) == 0)
+                                  range.more = !log_.collect(*mine, table_, budget, range.list);
+                              answer(std::move(range));
+                          })();
+                      });
+}
+
+} // namespace dunlin

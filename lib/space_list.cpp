@@ -1,0 +1,130 @@
+// Listings and digests of a space: objects wherever they are, in hash order, a page at a time.
+#include "space_body.hpp"
+#include <boost/asio/post.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+namespace dunlin {
+
+std::string object_json(object const& o) {
+    boost::json::value v;
+    o.fields().to_json(o.value(), v);
+    return boost::json::serialize(v);
+}
+
+void copy_fields(struct_part const& type, void const* from, void* to) {
+    for (auto& m : type.members()) {
+        auto source = static_cast<char const*>(from) + m.offset;
+        slot_set used;
+        m.type->each_slot(source, used);
+        std::vector<std::uint32_t> slots;
+        boost::unordered_flat_map<std::uint32_t, std::uint32_t> indices;
+        used.each([&](std::uint32_t s) { indices.emplace(s, std::uint32_t(slots.size())), slots.push_back(s); });
+        encoder bytes;
+        saving out{bytes, indices};
+        m.type->encode(source, out);
+        decoder in(bytes.view());
+        loading l{in, slots, writers::none};
+        m.type->decode(static_cast<char*>(to) + m.offset, l);
+    }
+}
+
+/// What waits for rows goes there first, so that rows and memory together are everything.
+void space_body::each_object(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
+    seal();
+    if (!store_) return page_of(type, after, limit, {}, std::move(done));
+    cold_deltas::place where;
+    std::uint64_t since;
+    while (cold_.oldest(where, since) && write_cold(where)) {}
+    if (replayed_.oldest(where, since)) load_replayed(where);
+    bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || joining_state_;
+    if (busy && !stopped_) // rows are on their way: again when they are there
+        return boost::asio::post(setup_.executor,
+                                 [this, self = weak_from_this(), type, after, limit, done = std::move(done)] {
+                                     if (auto alive = self.lock()) each_object(type, after, limit, done);
+                                 });
+    std::uint32_t number = type ? type_number(*type) : 0;
+    store_->list({store_space_, number, after, limit, 1 << 20, true},
+                 [this, self = weak_from_this(), type, after, limit, done = std::move(done)](auto ec, list_page page) {
+                     auto shared = std::make_shared<list_page>(std::move(page));
+                     back([this, self, type, after, limit, done, ec, shared] {
+                         auto alive = self.lock();
+                         if (!alive) return;
+                         if (ec || stopped_)
+                             return done(ec ? ec : make_error_code(node_errc::stopped), {}, after, true);
+                         page_of(type, after, limit, std::move(*shared), done);
+                     })();
+                 });
+}
+
+void space_body::page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done) {
+    seal();
+    bool end = !store_ || page.end;
+    auto last = end ? std::int64_t(hash_max) : std::int64_t(page.items.back().hash);
+    std::vector<std::shared_ptr<object>> found;
+    boost::system::error_code bad;
+    for (auto& i : page.items) {
+        if (i.type == 0 || i.object.is == presence::damaged) {
+            bad = node_errc::object_unknown;
+            continue;
+        }
+        auto& t = make_type(store_->name(name_kind::type, i.type), nullptr, false);
+        if (find(t, i.key)) continue;
+        auto o = temporary(t, i.key);
+        bool whole = (i.object.state.empty() || decode_object(*o, i.object.state, disk_names(), self_, shapes_)) &&
+                     apply_records(*o, i.object.deltas);
+        if (!whole)
+            bad = node_errc::object_unknown;
+        else
+            found.push_back(std::move(o));
+    }
+    auto resident = [&](object_type& t) {
+        auto& list = t.by_hash->list;
+        std::size_t n = 0;
+        for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
+             it != list.end() && std::int64_t(it->hash) <= last; ++it) {
+            found.push_back(std::shared_ptr<object>(std::shared_ptr<object>(), &*it));
+            if (++n > limit && !store_) break;
+        }
+    };
+    if (type)
+        resident(*type);
+    else
+        for (auto& [name, t] : types_) resident(*t);
+    std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a->hash < b->hash; });
+    if (!store_ && found.size() > limit) {
+        auto n = limit;
+        while (n < found.size() && found[n]->hash == found[n - 1]->hash) ++n;
+        if (n < found.size()) end = false, found.resize(n), last = std::int64_t(found.back()->hash);
+    }
+    done(bad, found, last, end);
+}
+
+void space_body::list(
+    object_type& type, std::int64_t after, std::size_t limit,
+    std::function<void(boost::system::error_code, std::vector<std::string>, std::int64_t, bool)> done) {
+    each_object(&type, after, std::max<std::size_t>(limit, 1),
+                [done](auto ec, auto const& objects, std::int64_t last, bool end) {
+                    std::vector<std::string> keys;
+                    for (auto& o : objects)
+                        if (o->live()) keys.push_back(o->key);
+                    done(ec, std::move(keys), last, end);
+                });
+}
+
+void space_body::digest(std::function<void(boost::system::error_code, std::string)> done) {
+    auto sum = std::make_shared<digest_sum>();
+    digest_from(-1, sum, std::move(done));
+}
+
+void space_body::digest_from(std::int64_t after, std::shared_ptr<digest_sum> sum,
+                             std::function<void(boost::system::error_code, std::string)> done) {
+    each_object(nullptr, after, 1024, [this, sum, done](auto ec, auto const& objects, std::int64_t last, bool end) {
+        if (ec) return done(ec, {});
+        for (auto& o : objects) sum->add(digest_object(*o, table_));
+        if (!end) return digest_from(last, sum, done);
+        done({}, to_hex(view_of(sum->finish())));
+    });
+}
+
+} // namespace dunlin

@@ -1,0 +1,286 @@
+// Types and objects of a space: found, loaded, pinned, evicted, listed.
+#include "../crdt/table.hpp"
+#include "schema.hpp"
+#include "space_body.hpp"
+#include <boost/asio/post.hpp>
+
+namespace dunlin {
+
+std::size_t space_body::object_hash_of::operator()(object const* o) const {
+    return (*this)(object_key{o->type, o->key});
+}
+std::size_t space_body::object_hash_of::operator()(object_key const& k) const {
+    return hash_bytes(k.key) ^ (reinterpret_cast<std::size_t>(k.type) * 0x9E3779B97F4A7C15u);
+}
+
+object_type& space_body::make_type(std::string_view name, struct_part const* part, bool known) {
+    if (auto it = types_.find(name); it != types_.end()) return *it->second;
+    auto t = std::make_unique<object_type>();
+    t->name = name;
+    t->part = part ? part : static_cast<struct_part const*>(shapes_.object(name));
+    t->known = known;
+    t->by_hash = std::make_shared<object_type::order>();
+    return *types_.emplace(t->name, std::move(t)).first->second;
+}
+
+object_type* space_body::find_type(std::string_view name) {
+    auto it = types_.find(name);
+    return it == types_.end() ? nullptr : it->second.get();
+}
+
+object_type& space_body::type_of(struct_part const& part, bool reserved) {
+    auto& name = part.name();
+    if (!reserved && (name.empty() || name.size() > 512 || !is_utf8(name) || name.starts_with("dunlin")))
+        throw boost::system::system_error(node_errc::bad_name, name);
+    auto& t = make_type(name, &part, true);
+    if (t.part != &part) {
+        require(!t.known, "two C++ types of this program have one public name: give one another by DUNLIN_OBJECT_AS");
+        relocate(t, part);
+    }
+    return t;
+}
+
+/// The program has begun to use a type of which only the schema was known: its objects get their struct.
+void space_body::relocate(object_type& type, struct_part const& part) {
+    seal();
+    std::vector<object*> old;
+    for (auto& o : type.by_hash->list) old.push_back(&o);
+    std::vector<std::pair<std::string, std::pair<std::string, std::uint64_t>>> states;
+    auto names = full_names(table_);
+    for (auto o : old) {
+        states.push_back({o->key, {encode_object(*o, table_, names), o->dirty ? o->since : 0}});
+        forget(*o);
+    }
+    type.part = &part, type.known = true;
+    for (auto& [key, state] : states) {
+        auto& o = make_object(type, key);
+        require(decode_object(o, state.first, names, self_, shapes_),
+                "an object could not be read with its own schema");
+        if (state.second) mark_dirty(o, state.second);
+    }
+}
+
+object* space_body::find(object_type& type, std::string_view key) {
+    auto it = objects_.find(object_key{&type, key});
+    return it == objects_.end() ? nullptr : *it;
+}
+
+object& space_body::make_object(object_type& type, std::string_view key) {
+    auto o = object::make(*this, type, key);
+    objects_.insert(o);
+    type.by_hash->list.insert(*o);
+    used_.push_back(*o);
+    o->counted_bytes = o->bytes();
+    resident_bytes_ += o->counted_bytes;
+    return *o;
+}
+
+void space_body::forget(object& o) {
+    resident_bytes_ -= o.counted_bytes;
+    objects_.erase(&o);
+    o.type->by_hash->list.erase(o.type->by_hash->list.iterator_to(o));
+    object::destroy(&o);
+}
+
+void space_body::pin(object& o) {
+    if (o.pins++ == 0 && o.used.is_linked()) o.used.unlink();
+    o.leaving = false;
+}
+
+void space_body::unpin(object& o) {
+    if (--o.pins) return;
+    if (stopped_) return used_.push_back(o);
+    // Measuring a large object costs its size: done rarely.
+    auto n = ++o.unpinned;
+    if (o.counted_bytes < 4096 || (n & (n - 1)) == 0) {
+        auto b = o.bytes();
+        resident_bytes_ += b - o.counted_bytes;
+        o.counted_bytes = b;
+    }
+    if (!store_ && !o.watches && o.fields().vacant(o.value())) return forget(o);
+    used_.push_back(o);
+    make_room();
+}
+
+void space_body::make_room() {
+    if (!store_ || stopped_ || joining_state_) return;
+    for (auto it = used_.begin(); it != used_.end() && resident_bytes_ > setup_.memory_bytes;) {
+        auto& o = *it++;
+        if (o.leaving || o.in_turn || o.watches) continue;
+        leave(o);
+    }
+    // What waits for cold objects counts too: the longest waiting goes to its row, unread.
+    cold_deltas::place where;
+    std::uint64_t since;
+    while (cold_.bytes() > setup_.memory_bytes / 4 && cold_.oldest(where, since) && write_cold(where)) {}
+    if (replayed_.bytes() > setup_.memory_bytes / 4 && replayed_.oldest(where, since)) load_replayed(where);
+}
+
+/// The deltas that wait for a cold object go to its row. Until they are there nobody may load it. False: not now.
+bool space_body::write_cold(cold_deltas::place const& where) {
+    auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
+    std::pair<object_type*, std::string> name{&type, where.key};
+    if (cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
+    if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
+    auto w = cold_.take(where.type, where.key);
+    cold_in_flight_[name] = false;
+    store_->write(delta_write{name_of(type, where.key), std::move(w.records), 0},
+                  [this, self = weak_from_this(), name](write_result const&) {
+                      back([this, self, name] {
+                          auto alive = self.lock();
+                          if (!alive || stopped_) return;
+                          auto it = cold_in_flight_.find(name);
+                          bool wanted = it->second;
+                          cold_in_flight_.erase(it);
+                          if (wanted) load(*name.first, name.second);
+                      })();
+                  });
+    return true;
+}
+
+/// What was replayed at start may be in the row already: only a load can tell.
+void space_body::load_replayed(cold_deltas::place const& where) {
+    auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
+    auto [it, fresh] = loading_.try_emplace({&type, where.key});
+    if (fresh) load(type, where.key);
+}
+
+void space_body::leave(object& o) {
+    if (!o.dirty) return forget(o);
+    o.leaving = true;
+    save_state(o, [this, &type = *o.type, key = o.key](write_result const& r) {
+        auto o = find(type, key);
+        if (!o || !o->leaving) return;
+        o->leaving = false;
+        if (!r.error && !o->pins && !o->dirty) forget(*o);
+    });
+}
+
+object* space_body::local(object_type& type, std::string_view key) {
+    auto o = find(type, key);
+    if (!o && store_) return nullptr;
+    if (!o) o = &make_object(type, key);
+    pin(*o);
+    return o;
+}
+
+void space_body::open(object_type& type, std::string key, open_handler handler) {
+    auto answer = [&](boost::system::error_code ec, object* o) {
+        boost::asio::post(setup_.executor, [h = std::move(handler), ec, o]() mutable { std::move(h)(ec, o); });
+    };
+    if (stopped_) return answer(node_errc::stopped, nullptr);
+    if (key.empty() || key.size() > 512 || !is_utf8(key)) return answer(node_errc::bad_name, nullptr);
+    if (joining_state_) {
+        auto shared = std::make_shared<open_handler>(std::move(handler));
+        return after_joining_.push_back([this, &type, key, shared] { open(type, key, std::move(*shared)); });
+    }
+    if (auto o = local(type, key)) return answer({}, o);
+    if (resident_bytes_ > setup_.memory_bytes && used_.empty()) return answer(node_errc::memory_full, nullptr);
+    auto [it, fresh] = loading_.try_emplace({&type, key});
+    it->second.push_back(std::move(handler));
+    if (fresh) load(type, key);
+}
+
+std::uint32_t space_body::type_number(object_type& type) {
+    if (!type.number) type.number = store_->intern(name_kind::type, type.name);
+    return type.number;
+}
+
+object_name space_body::name_of(object_type& type, std::string_view key) {
+    return {store_space_, type_number(type), object_hash(type.name, key), std::string(key)};
+}
+
+void space_body::load(object_type& type, std::string const& key) {
+    if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) return void(it->second = true);
+    store_->load(name_of(type, key),
+                 [this, self = weak_from_this(), &type, key](boost::system::error_code ec, object_state row) {
+                     auto shared = std::make_shared<object_state>(std::move(row));
+                     back([this, self, &type, key, ec, shared] {
+                         if (auto alive = self.lock()) loaded(type, key, ec, std::move(*shared));
+                     })();
+                 });
+}
+
+void space_body::loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row) {
+    if (joining_state_) {
+        auto shared = std::make_shared<object_state>(std::move(row));
+        return after_joining_.push_back([this, &type, key, ec, shared] { load(type, key); });
+    }
+    if (ec || stopped_) return finish_open(type, key, ec ? ec : make_error_code(node_errc::stopped), nullptr);
+    if (auto o = find(type, key)) return finish_open(type, key, {}, o);
+    if (row.is == presence::damaged) {
+        setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
+        return finish_open(type, key, node_errc::object_unknown, nullptr);
+    }
+    auto& o = make_object(type, key);
+    bool whole = row.state.empty() || decode_object(o, row.state, disk_names(), self_, shapes_);
+    auto number = type_number(type);
+    auto old = replayed_.take(number, key);
+    whole = whole && apply_records(o, row.deltas) && apply_records(o, old.records, row.upto);
+    if (!whole) {
+        forget(o);
+        setup_.alarm("the row of " + type.name + " " + key + " cannot be read: it is unknown here");
+        return finish_open(type, key, node_errc::object_unknown, nullptr);
+    }
+    if (!old.records.empty()) mark_dirty(o, 0);
+    if (auto w = cold_.take(number, key); !w.records.empty()) {
+        require(apply_records(o, w.records), "deltas that were checked could not be applied");
+        mark_dirty(o, w.since);
+    }
+    finish_open(type, key, {}, &o);
+}
+
+void space_body::finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o) {
+    auto it = loading_.find({&type, key});
+    if (it == loading_.end()) return;
+    auto waiting = std::move(it->second);
+    loading_.erase(it);
+    if (o)
+        for (std::size_t k = 0; k < waiting.size(); ++k) pin(*o);
+    for (auto& h : waiting) {
+        auto call = std::move(h);
+        std::move(call)(ec, o);
+    }
+    if (o) make_room();
+}
+
+/// Each record is one entry's delta of this object. Those replayed from rows up to `upto` are in it already.
+bool space_body::apply_records(object& o, bytes_view records, std::uint64_t upto) {
+    if (records.empty()) return true;
+    auto slot_of = [&](std::uint32_t number) {
+        auto bytes = store_->name(name_kind::writer, number);
+        decoder in(bytes);
+        auto w = read_writer(in);
+        return in.finished() ? table_.intern(w) : writers::none;
+    };
+    return cold_deltas::read(records, [&](cold_deltas::record const& r) {
+        if (r.row && r.row <= upto) return true;
+        std::vector<std::uint32_t> slots{slot_of(r.writer)};
+        for (auto w : r.writers) slots.push_back(slot_of(w));
+        for (auto s : slots)
+            if (s == writers::none) return false;
+        decoder look(r.delta), in(r.delta);
+        checking c{look, slots.size(), r.number, 0, &shapes_};
+        o.fields().check(c);
+        if (!look.finished()) return false;
+        absorbing a{in, slots, dot(slots[0], r.number), r.stamp, self_, &shapes_};
+        o.fields().join_delta(o.value(), a);
+        return true;
+    });
+}
+
+void space_body::erase(object& o) { o.fields().erase(o.value()); }
+
+writer_names space_body::disk_names() {
+    return {[this](encoder& out, std::uint32_t slot) {
+                out.u(store_->intern(name_kind::writer, view_of_writer(table_.id(slot))));
+            },
+            [this](decoder& in) {
+                auto bytes = store_->name(name_kind::writer, std::uint32_t(in.u()));
+                decoder id(bytes);
+                auto w = read_writer(id);
+                return id.finished() ? table_.intern(w) : writers::none;
+            }};
+}
+
+} // namespace dunlin

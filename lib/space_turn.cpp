@@ -1,0 +1,158 @@
+// The turn of a space: from the first mark to one entry.
+#include "../crdt/set.hpp"
+#include "entry_delta.hpp"
+#include "schema.hpp"
+#include "space_body.hpp"
+#include <boost/asio/post.hpp>
+
+namespace dunlin {
+
+bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
+
+void space_body::touched(object& o) {
+    require(!absorbing_, "a struct was changed while an entry was being applied");
+    require(!stopped_, "a struct was changed after its node had stopped");
+    if (overloaded()) throw boost::system::system_error(node_errc::overloaded);
+    if (turn_.empty()) turn_stamp_ = stamps_.next(setup_.clock->wall_now());
+    if (!o.type->described) describe(*o.type);
+    if (o.in_turn) return;
+    o.in_turn = true;
+    pin(o);
+    turn_.push_back(&o);
+    if (!seal_posted_ && !in_atomic_) {
+        seal_posted_ = true;
+        boost::asio::post(setup_.executor, [self = weak_from_this()] {
+            auto s = self.lock();
+            if (!s) return;
+            s->seal_posted_ = false;
+            if (!s->stopped_) s->seal();
+        });
+    }
+}
+
+/// Adds what the schema of the space does not say of this type yet. The lines go out in the same entry, first.
+void space_body::describe(object_type& type) {
+    type.described = true;
+    if (&type == schema_->type) return;
+    auto& lines = static_cast<schema_object*>(schema_->value())->lines;
+    for (auto& l : schema_lines(*type.part)) {
+        if (lines.contains(l)) continue;
+        lines.insert(l);
+        add_line(l);
+    }
+}
+
+std::uint64_t space_body::seal() {
+    require(!in_atomic_, "seal() inside atomic: an atomic is one entry and seals itself");
+    if (turn_.empty()) return 0;
+    // The schema object may have been touched after the object that needed it: it stands first.
+    auto schema = std::find(turn_.begin(), turn_.end(), schema_);
+    if (schema != turn_.end()) std::rotate(turn_.begin(), schema, schema + 1);
+    auto const number = heads_[self_].number + 1;
+    dot const at(self_, number);
+    builder_.begin(self_);
+    flush_table_.begin(self_);
+    auto& out = builder_.delta();
+    flushing f{out, flush_table_, at, turn_stamp_};
+    std::vector<object*> said;
+    std::vector<object_type*> named;
+    for (auto o : turn_) {
+        auto before = out.size();
+        auto t = std::size_t(std::find(named.begin(), named.end(), o->type) - named.begin());
+        if (t == named.size())
+            out.u(0), out.bytes(o->type->name);
+        else
+            out.u(t + 1);
+        out.bytes(o->key), out.u8(0);
+        auto body = out.size();
+        auto members = std::uint64_t(o->head().dirty);
+        bool erased = members & header::erased;
+        if (o->fields().flush(o->value(), f)) {
+            out.patch(body - 1, out.size() - body);
+            if (t == named.size()) named.push_back(o->type);
+            said.push_back(o);
+            o->changed |= erased ? ~std::uint64_t(0) >> 1 : members & ~std::uint64_t(header::erased);
+        } else
+            out.resize(before);
+        o->in_turn = false;
+    }
+    auto turn = std::move(turn_);
+    turn_.clear();
+    std::uint64_t made = 0;
+    if (!said.empty()) {
+        auto const prior = heads_[self_].prior();
+        for (auto slot : flush_table_.slots().subspan(1)) builder_.index(slot, table_);
+        for (auto slot : advanced_)
+            if (slot != self_) (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
+        advanced_.clear();
+        if (first_entry_ && pred_) builder_.follow(*pred_);
+        scratch_.clear();
+        builder_.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
+        entry e{table_.id(self_), number, turn_stamp_, scratch_.view()};
+        require(body_.read(e.body),
+                "an entry above its bound of 4 MiB was made in one turn: change less between two suspensions");
+        require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
+        auto position = publish(e, body_, prior);
+        made = number;
+        for (auto o : said) mark_dirty(*o, position);
+        for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
+    }
+    for (auto o : turn) unpin(*o);
+    ring_watches();
+    return made;
+}
+
+/// Log, file, machine. The entry is applied already.
+std::uint64_t space_body::publish(entry const& e, entry_body const&, std::uint64_t prior) {
+    auto slot = table_.find(e.writer);
+    auto position = log_.append(dot(slot, e.number), e.stamp, prior, e.body);
+    series one;
+    one.writer = e.writer, one.first = e.number, one.first_stamp = e.stamp, one.prior = prior;
+    one.add(e.body);
+    if (store_) {
+        encoder bytes;
+        one.write(bytes);
+        auto writer = store_->intern(name_kind::writer, view_of_writer(e.writer));
+        log_bytes_since_ += bytes.size();
+        store_->write(log_write{log_run{store_space_, writer, e.number, e.number}, bytes.take()},
+                      [this, position](write_result const& r) { entry_saved(position, r); });
+    } else
+        log_.trim(setup_.log_bytes);
+    if (slot == self_) {
+        // A run's first entry names the run before it: it is sent when it, and what it depends on, is durable.
+        bool hold = store_ && first_entry_;
+        first_entry_ = false;
+        machine_->sealed(one, hold, actions_);
+        act(now());
+    }
+    if (on_entry) on_entry(slot != self_);
+    return position;
+}
+
+void space_body::begin_atomic() {
+    require(!in_atomic_, "atomic inside atomic of the same space");
+    seal();
+    in_atomic_ = true;
+}
+
+std::uint64_t space_body::commit_atomic() {
+    in_atomic_ = false;
+    undo_.clear();
+    return seal();
+}
+
+void space_body::roll_back() {
+    in_atomic_ = false;
+    while (!undo_.empty()) undo_.back()->undo(), undo_.pop_back();
+    auto turn = std::move(turn_);
+    turn_.clear();
+    for (auto o : turn) {
+        o->fields().rollback(o->value());
+        o->in_turn = false;
+        if (o == schema_)
+            for (auto& [name, t] : types_) t->described = t.get() == schema_->type;
+    }
+    for (auto o : turn) unpin(*o);
+}
+
+} // namespace dunlin

@@ -1,0 +1,73 @@
+// Watches: who wants to hear of changes, and what they have not heard yet.
+//
+// A watch is a mask and a list of keys, never a queue: what happens while nobody asks is joined. An entry is told
+// whole, after all of it was applied. With `saved` a change is held back until it is on disk here. Bounds  64 members
+// told apart (the last bit stands for the rest), 1,024 keys of a type and 64 unsaved entries told apart; beyond,
+//         changes are joined: `touched` may then say yes too often, never too rarely.
+#pragma once
+#include "../crdt/dot.hpp"
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/system/error_code.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dunlin {
+
+class object;
+class space_body;
+struct object_type;
+
+/// What a watch tells: one object, the members touched, who did it.
+struct change_record {
+    std::string key;
+    std::uint64_t members = 0;
+    bool erased = false;
+    bool remote = false;
+    dot last; // the latest entry in it, for its receipt
+};
+
+using change_handler =
+    boost::asio::any_completion_handler<void(boost::system::error_code, std::optional<change_record>)>;
+
+class object_watch {
+public:
+    enum class when { applied, saved };
+    static constexpr std::size_t keys_max = 1024, unsaved_max = 64;
+
+    object_watch(std::shared_ptr<space_body> space, object* of, object_type* type, when w);
+    ~object_watch();
+    object_watch(object_watch const&) = delete;
+    object_watch& operator=(object_watch const&) = delete;
+
+    /// The next change; nothing once the space has stopped. One may wait at a time.
+    void next(change_handler handler);
+    void cancel();
+
+    void note(change_record change, bool saved);
+    /// Something was saved: what is covered becomes ready.
+    void saved(version_vector const& durable);
+    /// Hands over what is ready, if somebody waits.
+    void ring();
+    void stop();
+    when told() const { return when_; }
+
+private:
+    std::shared_ptr<space_body> space_;
+    object* object_;
+    object_type* type_;
+    when when_;
+    bool first_ = true; // an object's watch begins with its present state
+    bool stopped_ = false;
+    std::map<std::string, change_record> ready_;
+    std::deque<change_record> unsaved_;
+    std::unique_ptr<change_handler> waiting_;
+
+    void merge(change_record const& c);
+    std::optional<change_record> take();
+};
+
+} // namespace dunlin
