@@ -27,8 +27,8 @@ int store_connection::prepare_all() {
         {part_erase_all, "DELETE FROM part WHERE h = ?"},
         {list_all,
          "SELECT h, type, key, upto, sum, parts, tail, state FROM object WHERE h > ?1 AND h <= ?2 ORDER BY h"},
-        {list_type, "SELECT h, type, key, upto, sum, parts, tail, state FROM object INDEXED BY object_type "
-                    "WHERE type = ?3 AND h > ?1 AND h <= ?2 ORDER BY h"},
+        {list_type, "SELECT h FROM object INDEXED BY object_type WHERE type = ?3 AND h > ?1 AND h <= ?2 ORDER BY h"},
+        {object_at, "SELECT h, type, key, upto, sum, parts, tail, state FROM object WHERE h = ?"},
         {space_put, "INSERT OR REPLACE INTO space VALUES(?,?,?,?,?)"},
         {name_put, "INSERT OR REPLACE INTO name VALUES(?,?,?)"},
         {meta_put, "INSERT OR REPLACE INTO meta VALUES(?,?,?)"},

@@ -24,12 +24,14 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
     object_state found;
     auto window = window_of(space, hash);
     std::vector<object_copy> damaged;
+    unsigned seen = 0;
     {
         use q(connection_->object_read);
         q.bind(1, window);
         int rc;
         while ((rc = q.step()) == SQLITE_ROW) {
             auto row = row_of(q);
+            seen |= 1u << (row.h & 3);
             bool ours = row.type == type && row.key == key;
             if (!whole(row, q)) { // its key may be what is damaged: so it may be ours
                 damaged.push_back(row.copy());
@@ -48,10 +50,21 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
         }
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), object_state();
     }
+    if (found.is == presence::absent && damaged.empty()) find_lost(window, type, seen, damaged, key);
     if (!damaged.empty()) quarantine(damaged);
     if (found.is == presence::absent && (!damaged.empty() || quarantined_.contains(window)))
         found.is = presence::damaged;
     return found;
+}
+
+/// A flipped bit in a rowid, or in a page above it, would make an absence. The index on type is a second tree with the same ids.
+void store_file::find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged, bytes_view key) {
+    use q(connection_->list_type);
+    q.bind(1, window - 1).bind(2, window | 3).bind(3, type);
+    int rc;
+    while ((rc = step(q)) == SQLITE_ROW)
+        if (!(seen >> (q.integer(0) & 3) & 1)) damaged.push_back({q.integer(0), type, std::string(key), {}, {}});
+    if (rc != SQLITE_DONE && !in_batch_) break_with(rc);
 }
 
 /// Base and deltas from their parts; false if one is missing or damaged, or if broken.
@@ -73,47 +86,56 @@ bool store_file::read_parts(object_row const& row, object_state& into) {
     return true;
 }
 
+/// The row under the statement goes into the page. False: it has no place there any more.
+bool store_file::list_row(list_query const& query, object_row const& row, bool sound, list_page& page, std::vector<object_copy>& damaged) {
+    auto hash = hash_of(row.h);
+    bool full = page.items.size() >= query.count_max || page.bytes >= query.bytes_max;
+    if (full && !page.items.empty() && page.items.back().hash != hash) return false;
+    object_state object{presence::present, row.upto, {}, {}};
+    if (sound && query.states) {
+        object.state = row.state;
+        sound = row.parts.empty() || read_parts(row, object);
+        object.deltas += row.tail;
+    }
+    if (!sound) return damaged.push_back(row.copy()), true;
+    page.bytes += row.key.size() + object.state.size() + object.deltas.size();
+    page.items.push_back({row.type, hash, std::string(row.key), std::move(object)});
+    return true;
+}
+
 list_page store_file::list(list_query const& query) {
     BOOST_ASSERT(connection_ && !in_batch_);
     list_page page;
     std::vector<object_copy> damaged;
-    auto first = query.after < 0 ? window_of(query.space, 0) : window_of(query.space, std::uint64_t(query.after)) | 3;
-    if (query.after < 0) --first;
-    std::size_t bytes = 0;
+    auto first = query.after < 0 ? window_of(query.space, 0) - 1 : window_of(query.space, std::uint64_t(query.after)) | 3;
+    int rc;
     {
         use q(query.type ? connection_->list_type : connection_->list_all);
         q.bind(1, first).bind(2, window_of(query.space, hash_max) | 3);
         if (query.type) q.bind(3, query.type);
-        int rc;
-        while ((rc = q.step()) == SQLITE_ROW) {
-            auto row = row_of(q);
-            auto hash = hash_of(row.h);
-            bool full = page.items.size() >= query.count_max || bytes >= query.bytes_max;
-            if (full && !page.items.empty() && page.items.back().hash != hash) break;
-            object_state object{presence::present, row.upto, {}, {}};
-            if (!whole(row, q)) object.is = presence::damaged;
-            if (object.is == presence::present && query.states) {
-                object.state = row.state;
-                if (!row.parts.empty() && !read_parts(row, object))
-                    object = {presence::damaged, 0, {}, {}};
-                else
-                    object.deltas += row.tail;
-                if (broken_) return {};
+        for (bool room = true; room && !broken_ && (rc = q.step()) == SQLITE_ROW;) {
+            if (query.type) {
+                use at(connection_->object_at);
+                int found = at.bind(1, q.integer(0)).step();
+                if (found != SQLITE_ROW && found != SQLITE_DONE) return break_with(found), list_page();
+                object_row lost{q.integer(0), query.type, {}, 0, {}, {}, {}};
+                auto row = found == SQLITE_ROW ? row_of(at) : lost;
+                bool sound = found == SQLITE_ROW && whole(row, at);
+                if (sound && row.type != query.type) continue; // rot in the index
+                room = list_row(query, row, sound, page, damaged);
+            } else {
+                auto row = row_of(q);
+                room = list_row(query, row, whole(row, q), page, damaged);
             }
-            bytes += row.key.size() + object.state.size() + object.deltas.size();
-            if (object.is == presence::damaged)
-                damaged.push_back(row.copy());
-            else
-                page.items.push_back({row.type, hash, std::string(row.key), std::move(object)});
         }
+        if (broken_) return {};
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), list_page();
-        page.end = rc == SQLITE_DONE;
     }
+    page.end = rc == SQLITE_DONE;
     if (!damaged.empty() && !quarantine(damaged)) { // no room for that: still not absent
         for (auto& row : damaged) quarantined_[row.h & ~std::int64_t(3)].push_back({0, row.type, row.key});
     }
-    if (!quarantined_.empty())
-        add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
+    if (!quarantined_.empty()) add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
     return page;
 }
 
@@ -186,6 +208,13 @@ bool store_file::quarantine(std::vector<object_copy> const& rows) {
     if (own) begin(now_ms_);
     for (auto& row : rows) {
         bytes_view bytes = row.bytes;
+        bool astray = false; // a row at a wrong id, whose absence at the right one is known already
+        for (auto& [window, marks] : quarantined_)
+            for (auto& m : marks) astray = astray || (window != (row.h & ~std::int64_t(3)) && m.type == row.type && m.key == row.key && !row.key.empty());
+        if (astray) {
+            step(use(connection_->object_erase).bind(1, row.h));
+            continue;
+        }
         if (bytes.size() > quarantine_bytes_max || quarantined_.size() >= quarantine_rows_max) bytes = {};
         auto& marks = quarantined_[row.h & ~std::int64_t(3)];
         use q(connection_->quarantine_put);
@@ -193,6 +222,7 @@ bool store_file::quarantine(std::vector<object_copy> const& rows) {
         step(q);
         marks.push_back({next_mark_++, row.type, row.key});
         erase_parts(row.h, row.parts);
+        if (row.bytes.empty()) put_object({row.h, row.type, row.key, 0, {}, {}, {}}, false); // lost: so that its index entry goes too
         step(use(connection_->object_erase).bind(1, row.h));
         quarantine_changed_ = true;
     }

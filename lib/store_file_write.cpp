@@ -132,13 +132,13 @@ void store_file::drop_log_rows(std::vector<std::uint64_t> const& rows) {
 /// The slot of the object, or the first free one of its window. False: five objects with one hash, or an error.
 bool store_file::find_slot(object_name const& object, std::int64_t& h, bool& exists) {
     auto window = window_of(object.space, object.hash);
-    unsigned taken = 0;
+    taken_ = 0;
     exists = false;
     use q(connection_->object_names);
     q.bind(1, window);
     int rc;
     while ((rc = step(q)) == SQLITE_ROW) {
-        taken |= 1u << (q.integer(0) & 3);
+        taken_ |= 1u << (q.integer(0) & 3);
         if (std::uint32_t(q.integer(1)) == object.type && q.blob(2) == object.key) {
             h = q.integer(0), exists = true;
             row_parts_ = q.blob(3);
@@ -148,7 +148,7 @@ bool store_file::find_slot(object_name const& object, std::int64_t& h, bool& exi
     if (rc != SQLITE_DONE) return false;
     row_parts_.clear();
     for (unsigned slot = 0; slot < slots_a_hash; ++slot)
-        if (!(taken >> slot & 1)) return h = window | slot, true;
+        if (!(taken_ >> slot & 1)) return h = window | slot, true;
     return false;
 }
 
@@ -247,9 +247,10 @@ write_result store_file::apply(delta_write const& w) {
     if (!find_slot(w.object, h, exists)) return result.error = store_errc::no_slot, result;
     object_row row{h, w.object.type, w.object.key, 0, {}, {}, {}};
     part_directory directory;
+    std::vector<object_copy> damaged;
+    if (!exists) find_lost(window, w.object.type, taken_, damaged, w.object.key);
     std::string state, old_tail, tail, parts;
     if (exists) { // the new sum must not cover old rot
-        std::vector<object_copy> damaged;
         {
             use q(connection_->object_read);
             q.bind(1, window);
@@ -264,8 +265,8 @@ write_result store_file::apply(delta_write const& w) {
             row.upto = old.upto;
             state = old.state, old_tail = old.tail;
         }
-        if (!damaged.empty()) return quarantine(damaged), result.error = store_errc::object_damaged, result;
     }
+    if (!damaged.empty()) return quarantine(damaged), result.error = store_errc::object_damaged, result;
     row.state = state, row.tail = old_tail;
     auto upto = std::min(w.upto ? w.upto : ~std::uint64_t(0), now_.next_row - 1);
     BOOST_ASSERT(upto >= row.upto);

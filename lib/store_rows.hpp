@@ -140,6 +140,7 @@ struct list_item {
 /// In hash order. A page never ends between two objects of one hash, so a hash is a sufficient cursor.
 struct list_page {
     std::vector<list_item> items;
+    std::size_t bytes = 0; // of keys and states
     bool end = false;
 };
 

@@ -48,14 +48,13 @@ struct bridge : folder {
     boost::asio::io_context io;
     machine_clock time;
     std::optional<store> it;
-    explicit bridge(store_options with) {
+    explicit bridge(store_options const* with = nullptr) {
         it.emplace(io.get_executor(), time);
-        it->open(with, nullptr, [](auto error, store_summary) {
+        it->open(with ? *with : options(), nullptr, [](auto error, store_summary) {
             if (error) throw boost::system::system_error(error);
         });
         io.run(), io.restart();
     }
-    bridge() : bridge(options()) {}
     ~bridge() {
         io.restart();
         it->stop([] {});
@@ -206,7 +205,7 @@ BENCHMARK(start_million)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// Through the thread, one at a time: what `open` of a cold object waits for.
 void cold_load(benchmark::State& state) {
-    bridge b(big().with);
+    bridge b(&big().with);
     std::vector<double> us;
     std::uint64_t n = 0;
     auto loaders = std::size_t(state.range(0));
@@ -255,9 +254,30 @@ void list_page_of_256(benchmark::State& state) {
 }
 BENCHMARK(list_page_of_256)->Unit(benchmark::kMicrosecond);
 
-/// 100,000 dirty objects of a million, sorted, in chunks of 300 a commit while 64 savers go on.
+/// The same objects as below, alone: what one costs.
+void rewrite_states(benchmark::State& state) {
+    store_file file;
+    if (file.open(big().with)) return state.SkipWithError("open");
+    std::vector<store_write> writes;
+    for (std::uint64_t n = 0; n < 100'000; ++n) writes.push_back(state_write{player(n * 10), std::string(200, 'u')});
+    auto hash = [](store_write const& w) { return std::get<state_write>(w).object.hash; };
+    std::sort(writes.begin(), writes.end(), [&](auto& x, auto& y) { return hash(x) < hash(y); });
+    auto chunk = std::size_t(state.range(0));
+    std::size_t next = 0, count = 0;
+    for (auto _ : state) {
+        if (next + chunk > writes.size()) next = 0;
+        auto result = file.write_batch(1, std::span(writes).subspan(next, chunk));
+        if (result.outcome != commit_outcome::ok) return state.SkipWithError("commit");
+        next += chunk, count += chunk;
+        if (file.wal_frames() >= 1000) file.checkpoint();
+    }
+    state.SetItemsProcessed(std::int64_t(count));
+}
+BENCHMARK(rewrite_states)->Arg(40)->Arg(300)->Arg(5000)->Unit(benchmark::kMicrosecond)->UseRealTime();
+
+/// 100,000 dirty objects of a million, sorted, in chunks of 40 a commit while 64 savers go on.
 void checkpoint_under_savers(benchmark::State& state) {
-    bridge b(big().with);
+    bridge b(&big().with);
     savers all{b};
     all.begun.resize(64);
     std::vector<object_name> names;
@@ -267,8 +287,8 @@ void checkpoint_under_savers(benchmark::State& state) {
     for (auto _ : state) {
         std::size_t next = 0;
         std::function<void()> chunk = [&] {
-            for (std::size_t k = 0; k < 300 && next < names.size(); ++k, ++next) {
-                bool last = k == 299 || next + 1 == names.size();
+            for (std::size_t k = 0; k < 40 && next < names.size(); ++k, ++next) {
+                bool last = k == 39 || next + 1 == names.size();
                 auto done = last ? std::function<void(write_result const&)>([&](auto&) { chunk(); }) : nullptr;
                 b.it->write(state_write{names[next], bytes}, std::move(done));
             }
