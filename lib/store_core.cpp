@@ -156,8 +156,8 @@ void store::core::stop(std::function<void()> done) {
 // ---- the step
 
 store::core::nanoseconds store::core::step() {
-    if (run_control()) return nanoseconds(0);
     answer_refused();
+    if (run_control()) return nanoseconds(0);
     if (!writes_next_ && run_reads()) {
         writes_next_ = true;
         return nanoseconds(0);

@@ -135,8 +135,10 @@ private:
     bool append_deltas(object_row& row, part_directory& directory, bytes_view deltas, std::string& tail);
     void cut(std::uint64_t budget_bytes, std::int64_t oldest_ms, std::size_t rows_max);
 
-    bool list_row(list_query const& query, object_row const& row, bool sound, list_page& page, std::vector<object_copy>& damaged);
-    void find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged, bytes_view key);
+    bool list_row(list_query const& query, object_row const& row, bool sound, list_page& page,
+                  std::vector<object_copy>& damaged);
+    void find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged,
+                   bytes_view key);
     bool read_parts(object_row const& row, object_state& into);
     bool quarantine(std::vector<object_copy> const& rows);
     void lift_quarantine(object_name const& object, bool existed);
@@ -167,7 +169,7 @@ private:
     boost::system::error_code broken_;
     std::string message_;
     std::string row_bytes_; // the row being filled
-    unsigned taken_ = 0; // slots of the window that find_slot looked at
+    unsigned taken_ = 0;    // slots of the window that find_slot looked at
     std::string row_parts_; // directory of the object that find_slot found
     std::vector<log_run> row_runs_;
 };

@@ -57,8 +57,10 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
     return found;
 }
 
-/// A flipped bit in a rowid, or in a page above it, would make an absence. The index on type is a second tree with the same ids.
-void store_file::find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged, bytes_view key) {
+/// A flipped bit in a rowid, or in a page above it, would make an absence. The index on type is a second tree with the
+/// same ids.
+void store_file::find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged,
+                           bytes_view key) {
     use q(connection_->list_type);
     q.bind(1, window - 1).bind(2, window | 3).bind(3, type);
     int rc;
@@ -87,7 +89,8 @@ bool store_file::read_parts(object_row const& row, object_state& into) {
 }
 
 /// The row under the statement goes into the page. False: it has no place there any more.
-bool store_file::list_row(list_query const& query, object_row const& row, bool sound, list_page& page, std::vector<object_copy>& damaged) {
+bool store_file::list_row(list_query const& query, object_row const& row, bool sound, list_page& page,
+                          std::vector<object_copy>& damaged) {
     auto hash = hash_of(row.h);
     bool full = page.items.size() >= query.count_max || page.bytes >= query.bytes_max;
     if (full && !page.items.empty() && page.items.back().hash != hash) return false;
@@ -107,7 +110,8 @@ list_page store_file::list(list_query const& query) {
     BOOST_ASSERT(connection_ && !in_batch_);
     list_page page;
     std::vector<object_copy> damaged;
-    auto first = query.after < 0 ? window_of(query.space, 0) - 1 : window_of(query.space, std::uint64_t(query.after)) | 3;
+    auto first =
+        query.after < 0 ? window_of(query.space, 0) - 1 : window_of(query.space, std::uint64_t(query.after)) | 3;
     int rc;
     {
         use q(query.type ? connection_->list_type : connection_->list_all);
@@ -135,7 +139,8 @@ list_page store_file::list(list_query const& query) {
     if (!damaged.empty() && !quarantine(damaged)) { // no room for that: still not absent
         for (auto& row : damaged) quarantined_[row.h & ~std::int64_t(3)].push_back({0, row.type, row.key});
     }
-    if (!quarantined_.empty()) add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
+    if (!quarantined_.empty())
+        add_marks(query, page.end ? hash_max : page.items.empty() ? 0 : page.items.back().hash, page);
     return page;
 }
 
@@ -210,7 +215,9 @@ bool store_file::quarantine(std::vector<object_copy> const& rows) {
         bytes_view bytes = row.bytes;
         bool astray = false; // a row at a wrong id, whose absence at the right one is known already
         for (auto& [window, marks] : quarantined_)
-            for (auto& m : marks) astray = astray || (window != (row.h & ~std::int64_t(3)) && m.type == row.type && m.key == row.key && !row.key.empty());
+            for (auto& m : marks)
+                astray = astray || (window != (row.h & ~std::int64_t(3)) && m.type == row.type && m.key == row.key &&
+                                    !row.key.empty());
         if (astray) {
             step(use(connection_->object_erase).bind(1, row.h));
             continue;
@@ -222,7 +229,8 @@ bool store_file::quarantine(std::vector<object_copy> const& rows) {
         step(q);
         marks.push_back({next_mark_++, row.type, row.key});
         erase_parts(row.h, row.parts);
-        if (row.bytes.empty()) put_object({row.h, row.type, row.key, 0, {}, {}, {}}, false); // lost: so that its index entry goes too
+        if (row.bytes.empty())
+            put_object({row.h, row.type, row.key, 0, {}, {}, {}}, false); // lost: so that its index entry goes too
         step(use(connection_->object_erase).bind(1, row.h));
         quarantine_changed_ = true;
     }

@@ -88,7 +88,8 @@ TEST(store_damage, a_listing_finds_it_as_well) {
     rotten r;
     r.open();
     std::vector<store_write> writes;
-    for (int n = 0; n < 100; ++n) writes.push_back(state_write{object("k" + std::to_string(n)), "<state " + std::to_string(n) + ">"});
+    for (int n = 0; n < 100; ++n)
+        writes.push_back(state_write{object("k" + std::to_string(n)), "<state " + std::to_string(n) + ">"});
     r.write(writes);
     r.restart_damaged("<state 50>");
     list_query query;
@@ -166,12 +167,13 @@ TEST(store_damage, damaged_small_rows_are_reported_and_a_lost_floor_does_not_reu
     r.with.log_budget_bytes = 0;
     r.open();
     for (std::uint64_t n = 1; n <= 300; ++n) r.write({entry(n, "x")});
-    r.write({state_write{object("alice"), "A"}, name_write{name_kind::type, 1, "a type name"}, meta_write{16, "a meta value"},
-             space_write{1, "a vector", "heads"}});
+    r.write({state_write{object("alice"), "A"}, name_write{name_kind::type, 1, "a type name"},
+             meta_write{16, "a meta value"}, space_write{1, "a vector", "heads"}});
     std::string floor("\0\0\0\0\0\0\1\x2C", 8);
     for (int n = 0; n < 5; ++n) r.write({floor_write{300}});
     r.file.close();
-    for (auto bytes : {std::string("a type name"), std::string("a meta value"), std::string("a vector"), floor}) r.damage(bytes);
+    for (auto bytes : {std::string("a type name"), std::string("a meta value"), std::string("a vector"), floor})
+        r.damage(bytes);
     r.open();
     EXPECT_EQ(r.seen.damage.size(), 4u);
     EXPECT_TRUE(r.seen.names.empty() && r.seen.metas.empty() && r.seen.spaces.empty());
@@ -228,9 +230,7 @@ TEST(store_damage, no_flipped_bit_is_ever_believed) {
             auto got = load(file, object(key));
             if (file.broken()) break;
             damaged = damaged || got.is == presence::damaged;
-            if (got.is == presence::present) {
-                EXPECT_EQ(got.state, state) << "bit of byte " << at;
-            }
+            if (got.is == presence::present) { EXPECT_EQ(got.state, state) << "bit of byte " << at; }
             EXPECT_NE(got.is, presence::absent) << "a flipped bit became an absence: byte " << at;
         }
         damaged = damaged || file.broken();
