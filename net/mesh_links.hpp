@@ -30,7 +30,6 @@ struct mesh::connection {
     std::uint64_t messages_in = 0, messages_out = 0;
 };
 
-
 struct mesh::entrance {
     any_io_executor executor;
     std::shared_ptr<space_side> side;
@@ -246,7 +245,7 @@ public:
     }
 
     /// From our side: the reader ends when the link does.
-    void end(connected const& c) {
+    void end(connected c) { // a copy: what is given may lie in the map
         forget(*c);
         talks.spawn(farewell(c));
     }

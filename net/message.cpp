@@ -269,6 +269,8 @@ struct message_reader {
             return get(said.emplace<word::tool_request>()), outcome::said;
         case k_tool_answer:
             return get(said.emplace<word::tool_answer>()), outcome::said;
+        case k_holds:
+            return get(said.emplace<word::holds>()), outcome::said;
         }
         return outcome::unknown;
     }
