@@ -236,6 +236,9 @@ private:
     std::set<std::pair<object_type*, std::string>> joined_; // rows that were joined already
     std::vector<std::function<void()>> after_joining_;
 
+    static constexpr std::size_t entry_bytes_wanted = 512 << 10;
+    std::uint64_t seal_turn(std::size_t bytes);
+    std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);
     object_type& make_type(std::string_view name, struct_part const* part, bool known);
     void describe(object_type& type);
     void schema_changed(bytes_view delta);

@@ -210,6 +210,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
     if (row.is == presence::damaged) {
         setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
+        machine_->want_state();
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
     auto& o = make_object(type, key);

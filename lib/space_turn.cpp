@@ -44,10 +44,27 @@ void space_body::describe(object_type& type) {
 
 std::uint64_t space_body::seal() {
     require(!in_atomic_, "seal() inside atomic: an atomic is one entry and seals itself");
+    return seal_turn(entry_bytes_wanted);
+}
+
+/// The entries of the running turn: one, or more if it is larger than `bytes`. The last one's number; 0: nothing to say.
+std::uint64_t space_body::seal_turn(std::size_t bytes) {
     if (turn_.empty()) return 0;
     // The schema object may have been touched after the object that needed it: it stands first.
     auto schema = std::find(turn_.begin(), turn_.end(), schema_);
     if (schema != turn_.end()) std::rotate(turn_.begin(), schema, schema + 1);
+    auto turn = std::move(turn_);
+    turn_.clear();
+    std::uint64_t made = 0;
+    for (std::size_t from = 0; from < turn.size();)
+        if (auto number = make_entry(turn, from, bytes)) made = number;
+    for (auto o : turn) unpin(*o);
+    ring_watches();
+    return made;
+}
+
+/// One entry of objects from `from` on, until it has the bytes wanted.
+std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes) {
     auto const number = heads_[self_].number + 1;
     dot const at(self_, number);
     builder_.begin(self_);
@@ -56,13 +73,12 @@ std::uint64_t space_body::seal() {
     flushing f{out, flush_table_, at, turn_stamp_};
     std::vector<object*> said;
     std::vector<object_type*> named;
-    for (auto o : turn_) {
+    while (from < turn.size() && out.size() < bytes) {
+        auto o = turn[from++];
         auto before = out.size();
         auto t = std::size_t(std::find(named.begin(), named.end(), o->type) - named.begin());
-        if (t == named.size())
-            out.u(0), out.bytes(o->type->name);
-        else
-            out.u(t + 1);
+        if (t == named.size()) out.u(0), out.bytes(o->type->name);
+        else out.u(t + 1);
         out.bytes(o->key), out.u8(0);
         auto body = out.size();
         auto members = std::uint64_t(o->head().dirty);
@@ -72,34 +88,25 @@ std::uint64_t space_body::seal() {
             if (t == named.size()) named.push_back(o->type);
             said.push_back(o);
             o->changed |= erased ? ~std::uint64_t(0) >> 1 : members & ~std::uint64_t(header::erased);
-        } else
-            out.resize(before);
+        } else out.resize(before);
         o->in_turn = false;
     }
-    auto turn = std::move(turn_);
-    turn_.clear();
-    std::uint64_t made = 0;
-    if (!said.empty()) {
-        auto const prior = heads_[self_].prior();
-        for (auto slot : flush_table_.slots().subspan(1)) builder_.index(slot, table_);
-        for (auto slot : advanced_)
-            if (slot != self_) (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
-        advanced_.clear();
-        if (first_entry_ && pred_) builder_.follow(*pred_);
-        scratch_.clear();
-        builder_.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
-        entry e{table_.id(self_), number, turn_stamp_, scratch_.view()};
-        require(body_.read(e.body),
-                "an entry above its bound of 4 MiB was made in one turn: change less between two suspensions");
-        require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
-        auto position = publish(e, body_, prior);
-        made = number;
-        for (auto o : said) mark_dirty(*o, position);
-        for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
-    }
-    for (auto o : turn) unpin(*o);
-    ring_watches();
-    return made;
+    if (said.empty()) return 0;
+    auto const prior = heads_[self_].prior();
+    for (auto slot : flush_table_.slots().subspan(1)) builder_.index(slot, table_);
+    for (auto slot : advanced_)
+        if (slot != self_) (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
+    advanced_.clear();
+    if (first_entry_ && pred_) builder_.follow(*pred_);
+    scratch_.clear();
+    builder_.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
+    entry e{table_.id(self_), number, turn_stamp_, scratch_.view()};
+    require(body_.read(e.body), "one object or one atomic was changed by more than 4 MiB between two suspensions: change less at once");
+    require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
+    auto position = publish(e, body_, prior);
+    for (auto o : said) mark_dirty(*o, position);
+    for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
+    return number;
 }
 
 /// Log, file, machine. The entry is applied already.
@@ -138,7 +145,7 @@ void space_body::begin_atomic() {
 std::uint64_t space_body::commit_atomic() {
     in_atomic_ = false;
     undo_.clear();
-    return seal();
+    return seal_turn(~std::size_t(0)); // one entry, whatever its size
 }
 
 void space_body::roll_back() {

@@ -383,6 +383,7 @@ void replication::ask(instant now, chance& random, actions& out) {
     auto pick = random.below(std::uint64_t(ready));
     for (auto& p : peers_) {
         if (p.congested || pick--) continue;
+        if (wanted_ && now >= p.not_before) return take_state_from(p, now, out);
         if (holding()) return tell_heads(p, true, true, out);
         return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
     }

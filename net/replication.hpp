@@ -171,7 +171,7 @@ class replication {
     std::set<writer_id> frozen_;
     std::map<std::uint32_t, std::uint64_t> vouched_, accused_; // by slot: numbers heard on the writer's own link
     instant next_pull_{}, heads_due_{}, first_peer_{};
-    bool started_ = false, synced_ = false;
+    bool started_ = false, synced_ = false, wanted_ = false;
     std::uint64_t last_request_ = 0;
     entry_body body_;
 
@@ -207,6 +207,8 @@ public:
     bool synced() const { return synced_; }
     /// Of a node that has nobody to ask.
     void set_synced() { synced_ = true; }
+    /// Something here is unknown (a damaged row): the next peer that is asked is asked for its state.
+    void want_state() { wanted_ = true; }
     /// Nothing of the writer is applied any more.
     void freeze(writer_id const& w) { frozen_.insert(w); }
     bool frozen(writer_id const& w) const { return frozen_.contains(w); }
@@ -228,6 +230,7 @@ private:
     void flush_heads(instant now, actions& out);
     void ask(instant now, chance& random, actions& out);
     void pull_from(peer& p, instant now, actions& out);
+    void take_state_from(peer& p, instant now, actions& out);
     void check_synced(peer const& p, actions& out);
     void become_synced(actions& out);
     void expire(instant now, actions& out);

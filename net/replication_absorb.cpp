@@ -141,6 +141,10 @@ void replication::refuse(peer* p, writer_id const& w, std::uint64_t number, acti
 void replication::on(peer& p, word::behind& w, instant now, actions& out) {
     if (!pull_.ticket || pull_.from != p.number || pull_.ticket != w.ticket) return;
     pull_.ticket = 0;
+    take_state_from(p, now, out);
+}
+
+void replication::take_state_from(peer& p, instant now, actions& out) {
     if (in_.active) return;
     in_ = {};
     in_.active = true, in_.from = p.number, in_.deadline = now + bounds_.state_deadline;
@@ -202,6 +206,7 @@ void replication::state_finished(bool ok, instant now, actions& out) {
         if (from) from->not_before = now + bounds_.state_deadline;
         return;
     }
+    wanted_ = false;
     drain(now, out);
     for (auto& p : peers_) p.unknown_more = false;
     if (from) tell_heads(*from, true, true, out); // whose answer names what came since
