@@ -105,7 +105,7 @@ peers::verdict peers::linked(link_number link, node_id const& node, std::string 
         if (auto it = places_.find(dialled); it != places_.end()) {
             auto& p = it->second;
             if (std::exchange(p.dialling, false)) --dialling_;
-            p.node = node, p.failures = 0, p.due = now, p.own = node == own_;
+            p.node = node, p.due = now, p.own = node == own_;
         }
     if (node == own_) return verdict::drop;
     pair fresh{link, !dialled.empty(), now};
@@ -126,8 +126,14 @@ peers::verdict peers::linked(link_number link, node_id const& node, std::string 
 void peers::unlinked(link_number link, nanoseconds now, chance& random) {
     for (auto it = links_.begin(); it != links_.end(); ++it) {
         if (it->second.link != link) continue;
-        for (auto& [address, p] : places_)
-            if (p.node == it->first) rest(p, now, random);
+        // A link that ends at once is as good as none: the next attempt waits longer.
+        bool lasted = now - it->second.since >= bounds_.race;
+        for (auto& [address, p] : places_) {
+            if (p.node != it->first) continue;
+            if (lasted) p.failures = 0;
+            rest(p, now, random);
+            ++p.failures;
+        }
         links_.erase(it);
         return;
     }

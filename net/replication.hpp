@@ -224,7 +224,9 @@ private:
     id_vector have(peer const& p) const;
     bool avoided(peer const& p, writer_id const& w) const { return frozen_.contains(w) || p.suspects.contains(w); }
 
-    void say(peer const& p, space_message said, actions& out) { out.emplace_back(event::send{p.number, std::move(said)}); }
+    void say(peer const& p, space_message said, actions& out) {
+        out.emplace_back(event::send{p.number, std::move(said)});
+    }
     void tell_heads(peer& p, bool complete, bool reply, actions& out, bool answer = false);
     void offer(peer& p, actions& out);
     void flush_heads(instant now, actions& out);

@@ -126,7 +126,8 @@ void replication::conflict(peer* p, writer_id const& w, std::uint64_t number, ac
         if (it != vouched_.end() && number <= it->second) return prove(w, number, out);
         accused_[slot] = number;
     }
-    if (p->suspects.size() < 64 && p->suspects.insert(w).second) out.emplace_back(event::fork_alarm{p->number, w, number});
+    if (p->suspects.size() < 64 && p->suspects.insert(w).second)
+        out.emplace_back(event::fork_alarm{p->number, w, number});
 }
 
 void replication::prove(writer_id const& w, std::uint64_t number, actions& out) {
