@@ -1,4 +1,5 @@
 #include "latest.hpp"
+#include "mutant.hpp"
 #include <boost/json/value.hpp>
 
 namespace dunlin {
@@ -222,9 +223,9 @@ private:
         if (!x.at_) return show(v, d, stamp, value);
         auto mine = bytes(v);
         if (std::pair(stamp, value) > std::pair(x.stamp_, bytes_view(mine))) {
-            beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
+            if (!mutant("latest_forgets_losers")) beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
             show(v, d, stamp, value);
-        } else
+        } else if (!mutant("latest_forgets_losers"))
             beside(x).losers.push_back({d, stamp, std::string(value)});
     }
     template <class Keep> void keep(void* v, Keep kept) const {

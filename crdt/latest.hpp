@@ -98,7 +98,11 @@ public:
     T const& value() const { return value_; }
     operator T const&() const { return value_; }
     T const* operator->() const { return &value_; }
-    friend bool operator==(latest const& x, T const& y) { return x.value_ == y; }
+    template <class U>
+    requires(!std::derived_from<U, field> && requires(T const& x, U const& y) { x == y; }) friend bool
+    operator==(latest const& x, U const& y) {
+        return x.value_ == y;
+    }
 
     static part const& of() {
         static auto const one = make_latest_part(access(value_codec<T>::kind));
