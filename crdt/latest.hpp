@@ -1,4 +1,4 @@
-// type: latest R
+// type: kind R
 // Latest: one value, the last write wins (last-writer-wins register with causal stamps).
 //
 // Concurrent  the write with the greater stamp wins, at equal stamps the greater value in bytes; a write that has seen
@@ -92,7 +92,8 @@ public:
     /// Nothing is held any more; reads give T().
     void reset() {
         write();
-        value_ = T();
+        // Nobody reads a field that this program does not have; nobody notes its old value for an undo either.
+        if constexpr (!std::same_as<T, raw_value>) value_ = T();
         mark(true);
     }
     T const& value() const { return value_; }

@@ -145,6 +145,23 @@ TEST(counter, equal_sums_by_another_way_are_told_apart) {
     }
 }
 
+// The base covers +1, the sum is 1 again by +2 and -2: the slot is not fully cancelled and no new epoch begins.
+TEST(counter, a_reset_is_not_lost_where_sums_happen_to_be_equal) {
+    two t;
+    replica c(writer(3), types);
+    auto one = *t.a.turn([&] { t.na += 1; });
+    t.b.absorb(one), c.absorb(one);
+    auto reset = *t.b.turn([&] { t.nb.reset(); });
+    c.absorb(*t.a.turn([&] { t.na += 2; }));
+    t.a.turn([&] { t.na -= 2; });
+    t.a.absorb(reset);
+    t.a.turn([&] { t.na += 5; });
+    c.turn([&] { c.get<tally>().n.reset(); }); // cancels +1 and +2
+    t.a.join(c.save()), c.join(t.a.save());
+    EXPECT_EQ(t.na, 3);
+    EXPECT_EQ(c.get<tally>().n, 3);
+}
+
 TEST(counter, additions_that_cancel_each_other_in_a_turn_say_nothing) {
     two t;
     EXPECT_FALSE(t.a.turn([&] { t.na += 5, t.na -= 5; }));

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -82,6 +83,11 @@ struct state {
         return {};
     }
     bool operator==(state const&) const = default;
+    friend std::ostream& operator<<(std::ostream& out, state const& s) {
+        for (auto& o : s.objects)
+            for (unsigned char c : o) out << std::hex << (c >> 4) << (c & 15) << std::dec;
+        return out;
+    }
 };
 
 class object final : public dunlin::owner {
