@@ -259,7 +259,7 @@ inline std::string replica::encode(std::size_t n, std::vector<writer_id> const& 
     boost::unordered_flat_map<std::uint32_t, std::uint32_t> indices;
     for (auto& w : table) indices.emplace(writers_.find(w), std::uint32_t(indices.size()));
     dunlin::encoder out;
-    dunlin::saving s{out, indices, live_only};
+    dunlin::saving s{out, indices, live_only ? &writers_ : nullptr};
     o.type().encode(o.value(), s);
     return out.take();
 }
