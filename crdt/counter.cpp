@@ -1,4 +1,5 @@
 #include "counter.hpp"
+#include "mutant.hpp"
 #include <boost/json/value.hpp>
 #include <limits>
 #include <new>
@@ -15,6 +16,12 @@ std::int64_t saturated(wide n) { return n < least ? least : n > most ? most : st
 void raise(counter::slot& mine, counter::slot const& theirs) {
     if (mine.epoch != theirs.epoch) {
         if (mine.epoch < theirs.epoch) mine = theirs;
+        return;
+    }
+    if (mutant("counter_greater_sum")) {
+        mine.at = std::max(mine.at, theirs.at), mine.sum = std::max(mine.sum, theirs.sum);
+        mine.base_number = std::max(mine.base_number, theirs.base_number);
+        mine.base_sum = std::max(mine.base_sum, theirs.base_sum);
         return;
     }
     if (theirs.at.number() > mine.at.number()) mine.at = theirs.at, mine.sum = theirs.sum;
@@ -156,7 +163,9 @@ public:
         c.self_ = f.self();
         if (!added && cancelled.empty()) return c.settle_turn(), false;
         auto mine = c.find(f.self());
-        bool fresh = added && (!mine.at || mine.cancelled() || c.erased_);
+        bool full = mine.cancelled() ||
+                    (mutant("counter_equal_sums_open_epoch") && mine.base_number && mine.base_sum == mine.sum);
+        bool fresh = added && (!mine.at || full || c.erased_);
         f.out.u(cancelled.size() * 4 + fresh * 2 + (added != 0));
         if (added) {
             mine = fresh ? counter::slot{f.at, f.at.number(), std::int64_t(added), 0, 0} : mine;

@@ -1,4 +1,4 @@
-// type: counter C
+// type: kind C
 // Counter: a number that concurrent additions all reach (positive-negative counter, resettable, exact).
 //
 // Concurrent  additions add up; a reset or an erase cancels exactly the additions it has seen, a concurrent one counts.

@@ -1,4 +1,5 @@
 #include "dots.hpp"
+#include "mutant.hpp"
 
 namespace dunlin {
 
@@ -61,7 +62,7 @@ void dot_set::join(dot_set const* theirs, version_vector const& my_vector, versi
     });
     if (theirs)
         theirs->each([&](dot d) {
-            if (my_vector.covers(d)) return; // kept above if both have it
+            if (my_vector.covers(d) && !mutant("set_join_revives_removed")) return; // kept above if both have it
             if (auto it = at(result, d.slot()); it != result.end() && it->slot() == d.slot())
                 *it = std::max(*it, d);
             else

@@ -1,4 +1,4 @@
-// type: flag F
+// type: kind F
 // Flag: yes or no (enable-wins flag).
 //
 // Concurrent  an enable and a disable: enabled. A disable takes away the enables that it has seen, and only those.

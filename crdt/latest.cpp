@@ -1,4 +1,5 @@
 #include "latest.hpp"
+#include "mutant.hpp"
 #include <boost/json/value.hpp>
 
 namespace dunlin {
@@ -79,7 +80,8 @@ public:
         bool written = x.change_ == change::written;
         if (x.change_ == change::none || (!written && !x.at_)) return settle(x, false);
         removal r;
-        std::uint64_t seen = x.at_ ? x.stamp_ : 0;
+        bool first = !x.at_;
+        auto seen = first ? 0 : x.stamp_;
         auto replaces = [&](dot d) {
             if (!f.erased && !(written && d.slot() == f.self())) r.add(d);
         };
@@ -88,12 +90,11 @@ public:
             for (auto& l : x.beside_->losers) replaces(l.at), seen = std::max(seen, l.stamp);
         x.beside_.reset();
         if (!written) {
-            x.at_ = dot(), x.stamp_ = 0;
+            show_nothing(v);
             if (!r.empty()) f.out.u(r.size() * 2), f.put(r);
             return settle(x, !r.empty());
         }
         f.out.u(r.size() * 2 + 1), f.put(r);
-        bool first = seen == 0;
         x.stamp_ = std::max(f.stamp, first || seen == ~std::uint64_t(0) ? seen : seen + 1);
         x.at_ = f.at;
         f.out.u(x.stamp_ - f.stamp);
@@ -222,9 +223,9 @@ private:
         if (!x.at_) return show(v, d, stamp, value);
         auto mine = bytes(v);
         if (std::pair(stamp, value) > std::pair(x.stamp_, bytes_view(mine))) {
-            beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
+            if (!mutant("latest_forgets_losers")) beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
             show(v, d, stamp, value);
-        } else
+        } else if (!mutant("latest_forgets_losers"))
             beside(x).losers.push_back({d, stamp, std::string(value)});
     }
     template <class Keep> void keep(void* v, Keep kept) const {

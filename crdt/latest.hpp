@@ -1,4 +1,4 @@
-// type: latest R
+// type: kind R
 // Latest: one value, the last write wins (last-writer-wins register with causal stamps).
 //
 // Concurrent  the write with the greater stamp wins, at equal stamps the greater value in bytes; a write that has seen
@@ -92,13 +92,18 @@ public:
     /// Nothing is held any more; reads give T().
     void reset() {
         write();
-        value_ = T();
+        // Nobody reads a field that this program does not have; nobody notes its old value for an undo either.
+        if constexpr (!std::same_as<T, raw_value>) value_ = T();
         mark(true);
     }
     T const& value() const { return value_; }
     operator T const&() const { return value_; }
     T const* operator->() const { return &value_; }
-    friend bool operator==(latest const& x, T const& y) { return x.value_ == y; }
+    template <class U>
+    requires(!std::derived_from<U, field> && requires(T const& x, U const& y) { x == y; }) friend bool
+    operator==(latest const& x, U const& y) {
+        return x.value_ == y;
+    }
 
     static part const& of() {
         static auto const one = make_latest_part(access(value_codec<T>::kind));

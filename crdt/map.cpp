@@ -150,6 +150,7 @@ public:
         decoder in(path);
         auto key = in.bytes();
         if (key.size() > value_bytes_max) throw_out_of_bound("map: a key is at most 1 MiB");
+        x.touch(); // may be refused: before anything is made
         auto& r = mine.rows_of(x);
         auto p = r.make(key);
         r.change(p);

@@ -1,4 +1,4 @@
-// type: map M
+// type: kind M
 // Map: keys to children of any type, nested to any depth (observed-remove map, updates win).
 //
 // Concurrent  changes under one key join, whoever made the child first: a child is named by (key, type), not by who

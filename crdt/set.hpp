@@ -1,4 +1,4 @@
-// type: set S
+// type: kind S
 // Set: things that are in or not (observed-remove set, add wins).
 //
 // Concurrent  an insert and an erase of one element: it is in. An erase takes away the inserts that it has seen, and

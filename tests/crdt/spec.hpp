@@ -1,0 +1,136 @@
+// Specifications: what each type means, as a function from the visible operations and what happened before what.
+//
+// Written from the words of the design and of docs/types.md; nothing of crdt/ is included. An operation is visible
+// at a replica once it has seen it; `before(a, b)` says that b was done by somebody who had seen a.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace spec {
+
+using path = std::vector<std::string>; // field, keys from the outside in; of a set, the element last
+
+/// Some operations, as bits.
+class moment {
+    std::vector<std::uint64_t> bits_;
+
+public:
+    bool has(std::size_t n) const { return n / 64 < bits_.size() && (bits_[n / 64] >> n % 64 & 1); }
+    void add(std::size_t n) {
+        if (n / 64 >= bits_.size()) bits_.resize(n / 64 + 1);
+        bits_[n / 64] |= std::uint64_t(1) << n % 64;
+    }
+    void add(moment const& m) {
+        if (m.bits_.size() > bits_.size()) bits_.resize(m.bits_.size());
+        for (std::size_t k = 0; k < m.bits_.size(); ++k) bits_[k] |= m.bits_[k];
+    }
+};
+
+struct operation {
+    enum what_is { add, enable, insert, write, erase };
+    what_is what;
+    path at;
+    std::int64_t amount = 0;
+    std::string value = {};
+    std::uint64_t clock = 0; // of the turn
+    unsigned turn = 0;
+};
+
+struct history {
+    std::vector<operation> all;
+    std::vector<moment> past;
+    mutable std::map<std::size_t, std::uint64_t> stamps; // of writes, once worked out
+    bool before(std::size_t a, std::size_t b) const { return past[b].has(a); }
+};
+
+inline bool begins(path const& whole, path const& with) {
+    return with.size() <= whole.size() && std::equal(with.begin(), with.end(), whole.begin());
+}
+
+/// Visible operations that are no erase and that no visible erase of their place, or of a place above, has seen.
+inline std::vector<std::size_t> standing(history const& h, moment const& seen) {
+    std::vector<std::size_t> erases, stand;
+    for (std::size_t o = 0; o < h.all.size(); ++o)
+        if (seen.has(o) && h.all[o].what == operation::erase) erases.push_back(o);
+    for (std::size_t o = 0; o < h.all.size(); ++o)
+        if (seen.has(o) && h.all[o].what != operation::erase && std::none_of(erases.begin(), erases.end(), [&](auto e) {
+                return h.before(o, e) && begins(h.all[o].at, h.all[e].at);
+            }))
+            stand.push_back(o);
+    return stand;
+}
+
+/// Counter: the sum of all visible additions that no visible reset has seen.
+inline std::int64_t counter(history const& h, moment const& seen) {
+    std::int64_t sum = 0;
+    for (auto o : standing(h, seen)) sum += h.all[o].amount;
+    return sum;
+}
+
+/// Flag: on if there is a visible enable that no visible disable has seen.
+inline bool flag(history const& h, moment const& seen) { return !standing(h, seen).empty(); }
+
+/// Set: an element is in if there is a visible insert of it that no visible erase or clear has seen.
+inline std::set<std::string> set(history const& h, moment const& seen) {
+    std::set<std::string> in;
+    for (auto o : standing(h, seen)) in.insert(h.all[o].at.back());
+    return in;
+}
+
+/// The writes of a register that no visible erase and no other visible write has seen.
+inline std::vector<std::size_t> siblings(history const& h, moment const& seen, path const& at) {
+    std::vector<std::size_t> writes, left;
+    for (auto o : standing(h, seen))
+        if (h.all[o].what == operation::write && h.all[o].at == at) writes.push_back(o);
+    for (auto o : writes)
+        if (std::none_of(writes.begin(), writes.end(), [&](auto w) { return h.before(o, w); })) left.push_back(o);
+    return left;
+}
+
+/// A stamp: the turn's clock, or one more than the greatest stamp that the register held when the turn began.
+inline std::uint64_t stamp(history const& h, std::size_t write) {
+    if (auto known = h.stamps.find(write); known != h.stamps.end()) return known->second;
+    moment before;
+    for (std::size_t o = 0; o < write; ++o)
+        if (h.before(o, write) && h.all[o].turn != h.all[write].turn) before.add(o);
+    auto s = h.all[write].clock;
+    for (auto o : siblings(h, before, h.all[write].at)) {
+        auto held = stamp(h, o);
+        s = std::max(s, held == ~std::uint64_t(0) ? held : held + 1);
+    }
+    return h.stamps[write] = s;
+}
+
+/// Latest: of the writes that nobody has overwritten, the one with the greatest stamp, then the greatest value.
+inline std::string latest(history const& h, moment const& seen, path const& at = {}) {
+    std::pair<std::uint64_t, std::string> greatest;
+    for (auto o : siblings(h, seen, at)) greatest = std::max(greatest, {stamp(h, o), h.all[o].value});
+    return greatest.second;
+}
+
+/// Map, and struct: a place shows what stands at it; a key is there while something below it stands. Additions of one
+/// turn that cancel each other are no addition.
+inline std::map<path, std::string> map(history const& h, moment const& seen) {
+    std::map<path, std::string> shown;
+    std::map<path, std::int64_t> sums;
+    std::map<std::pair<path, unsigned>, std::int64_t> of_turn;
+    auto stand = standing(h, seen);
+    for (auto o : stand)
+        if (h.all[o].what == operation::add) of_turn[{h.all[o].at, h.all[o].turn}] += h.all[o].amount;
+    for (auto& [place, sum] : of_turn)
+        if (sum) sums[place.first] += sum;
+    for (auto& [place, sum] : sums) shown[place] = std::to_string(sum);
+    for (auto o : stand) {
+        auto& op = h.all[o];
+        if (op.what == operation::enable) shown[op.at] = "on";
+        if (op.what == operation::insert) shown[op.at] = "in";
+        if (op.what == operation::write) shown[op.at] = latest(h, seen, op.at);
+    }
+    return shown;
+}
+
+} // namespace spec
