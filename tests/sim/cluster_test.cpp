@@ -204,3 +204,47 @@ TEST(cluster, has_two_copies_only_when_two_disks_have_them) {
     ASSERT_SETTLES(c);
     EXPECT_TRUE(c.run(0, copies));
 }
+
+TEST(cluster, brings_who_fell_below_the_log_up_to_date_by_state) {
+    cluster c(3, seed(16), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); });
+    change(c, 0, "alice", [](player& p) { p.score += 1, p.friends.insert("gone"); });
+    ASSERT_SETTLES(c);
+    c.crash(2);
+    for (int k = 0; k < 400; ++k)
+        change(c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.score += 1, p.name = std::string(1000, char('a' + k % 26)); }, true);
+    change(c, 0, "alice", [](player& p) { p.friends.erase("gone"); });
+    c.advance(10s);
+    auto& floor = c.node(0).space("main").body()->floor();
+    std::uint64_t cut = 0;
+    for (std::uint32_t s = 0; s < floor.size(); ++s) cut += floor[s];
+    EXPECT_GT(cut, 100u) << "the log was to be cut";
+    c.restart(2);
+    ASSERT_SETTLES(c);
+    EXPECT_FALSE(look(c, 2, "alice", [](player& p) { return p.friends.contains("gone"); }));
+    EXPECT_EQ(score(c, 2, "p3"), 20);
+    // B to C by log while A, from whom B has it as state, is away.
+    c.crash(0);
+    change(c, 2, "alice", [](player& p) { p.score += 1; });
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(score(c, 1, "alice"), 2);
+    c.restart(0);
+    ASSERT_SETTLES(c);
+}
+
+TEST(cluster, with_little_memory_has_the_digest_of_one_with_much) {
+    auto digest = [](std::size_t memory) {
+        cluster c(2, seed(17), [&](std::size_t, dunlin::options& o) { o.memory(memory); });
+        EXPECT_SETTLES(c);
+        for (int k = 0; k < 300; ++k)
+            change(c, std::size_t(k % 2), "p" + std::to_string(k * 7 % 100), [&](player& p) {
+                p.score += k, p.bag["b" + std::to_string(k % 3)] += 1, p.friends.insert(std::to_string(k % 5));
+                if (k % 4 == 0) p.friends.erase("1");
+            });
+        EXPECT_SETTLES(c);
+        std::string all;
+        for (int k = 0; k < 100; ++k)
+            all += look(c, 1, "p" + std::to_string(k), [](player& p) { return std::to_string(long(p.score)) + " " + std::to_string(p.friends.size()) + " " + std::to_string(p.bag.size()) + ","; });
+        return all;
+    };
+    EXPECT_EQ(digest(16 << 10), digest(64 << 20));
+}
