@@ -84,6 +84,7 @@ private:
         ::setpgid(0, 0);                    // Ctrl-C is for the demo, which then ends its processes
         int errors = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
         ::dup2(in, 0), ::dup2(out, 1), ::dup2(errors, 2);
+        ::close_range(3, ~0u, 0); // the relays are not its
         for (auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
         std::vector<char*> arguments;
         for (auto& w : words) arguments.push_back(const_cast<char*>(w.c_str()));
