@@ -22,6 +22,7 @@ struct surroundings {
     std::string vfs;                                                           // of SQLite; empty: the machine's
     std::function<std::unique_ptr<store_runner>(any_io_executor)> make_runner; // empty: a thread
     std::function<dunlin::identity(std::string const& data)> identity;         // empty: FILE.identity
+    std::string cluster_key;                                                   // its line; empty: the options' file
 };
 
 class node {

@@ -138,7 +138,10 @@ void node_body::start(done_handler handler) {
     starting_.push_back(std::make_unique<done_handler>(std::move(handler)));
     if (starting_.size() > 1) return;
     try {
-        if (!options_.key_file().empty()) key_ = cluster_key::read_file(options_.key_file());
+        if (outside_ && !outside_->cluster_key.empty())
+            key_ = cluster_key::parse(outside_->cluster_key);
+        else if (!options_.key_file().empty())
+            key_ = cluster_key::read_file(options_.key_file());
         if (!options_.listen().empty() && !key_ && !is_loopback(options_.listen()))
             return finish_start(node_errc::refused_listen);
         if (store_) {

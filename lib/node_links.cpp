@@ -15,6 +15,7 @@ mesh_options options_of(node_body& node) {
     o.key = node.key();
     o.name = node.settings().name();
     o.listen = node.settings().listen();
+    o.announce = node.settings().announce();
     o.join = node.settings().join();
     return o;
 }
@@ -131,7 +132,7 @@ void node_links::sponsor() {
     };
     known_peer self;
     self.node = node_.id(), self.name = node_.settings().name();
-    if (!address().empty()) self.addresses.push_back(address());
+    if (!address().empty()) self.addresses.push_back(told_address());
     auto mine = in_roster(self.node);
     bool known = mine != roster_.end();
     // A newcomer is added by its sponsor; it adds itself only if there is none, or to say where it is.

@@ -33,6 +33,10 @@ public:
     void send(std::string const& space, peer_number to, space_message&& said);
     void stop(std::function<void()> done);
     std::string address() const { return mesh_.local_address(); }
+    std::string told_address() const {
+        auto& a = node_.settings().announce();
+        return a.empty() ? address() : a;
+    }
     std::vector<link_status> links() const { return mesh_.links(); }
     std::vector<known_peer> roster() const { return roster_; }
     bool is_member(node_id const& n) const { return members_.contains(n); }

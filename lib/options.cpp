@@ -31,6 +31,7 @@ options options::from_env() {
     };
     text("DUNLIN_DATA", [&](auto v) { o.data(v); });
     text("DUNLIN_LISTEN", [&](auto v) { o.listen(v); });
+    text("DUNLIN_ANNOUNCE", [&](auto v) { o.announce(v); });
     text("DUNLIN_JOIN", [&](auto v) { o.join(v); });
     text("DUNLIN_KEY_FILE", [&](auto v) { o.key_file(v); });
     text("DUNLIN_NAME", [&](auto v) { o.name(v); });

@@ -103,6 +103,7 @@ void space_body::stop() {
     if (!in_atomic_) seal();
     stopped_ = true;
     tick_->cancel();
+    rows_moved();
     fail_waiters(node_errc::stopped);
     auto loading = std::move(loading_);
     loading_.clear();

@@ -235,6 +235,9 @@ private:
     bool joining_state_ = false;
     std::set<std::pair<object_type*, std::string>> joined_; // rows that were joined already
     std::vector<std::function<void()>> after_joining_;
+    std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
+
+    void rows_moved();
 
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
     std::uint64_t seal_turn(std::size_t bytes);

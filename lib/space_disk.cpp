@@ -97,8 +97,8 @@ void space_body::checkpoint() {
             if (!write_cold(where)) break;
         bool replaying = replayed_.oldest(where, since);
         if (replaying) load_replayed(where);
-        if ((n == chunk || replaying) && !store_->full())
-            return boost::asio::post(setup_.executor, [again] { (*again)(); });
+        if (n == chunk && !store_->full()) return boost::asio::post(setup_.executor, [again] { (*again)(); });
+        if (replaying && !store_->full()) return after_rows_.push_back([again] { (*again)(); });
         checkpointing_ = false;
         auto first = unsaved_.empty() ? log_.next_position() : unsaved_.front().since;
         if (cold_.oldest(where, since)) first = std::min(first, since);

@@ -253,6 +253,7 @@ void space_body::switch_state() {
     auto waiting = std::move(after_joining_);
     after_joining_.clear();
     for (auto& w : waiting) w();
+    rows_moved();
 }
 
 } // namespace dunlin

@@ -39,10 +39,9 @@ void space_body::each_object(object_type* type, std::int64_t after, std::size_t 
     if (replayed_.oldest(where, since)) load_replayed(where);
     bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || joining_state_;
     if (busy && !stopped_) // rows are on their way: again when they are there
-        return boost::asio::post(setup_.executor,
-                                 [this, self = weak_from_this(), type, after, limit, done = std::move(done)] {
-                                     if (auto alive = self.lock()) each_object(type, after, limit, done);
-                                 });
+        return after_rows_.push_back([this, type, after, limit, done = std::move(done)] {
+            each_object(type, after, limit, done);
+        });
     std::uint32_t number = type ? type_number(*type) : 0;
     store_->list({store_space_, number, after, limit, 1 << 20, true},
                  [this, self = weak_from_this(), type, after, limit, done = std::move(done)](auto ec, list_page page) {
@@ -55,6 +54,16 @@ void space_body::each_object(object_type* type, std::int64_t after, std::size_t 
                          page_of(type, after, limit, std::move(*shared), done);
                      })();
                  });
+}
+
+/// A delta was written, an object loaded or a state joined: who waited for that looks again.
+void space_body::rows_moved() {
+    auto waiting = std::move(after_rows_);
+    after_rows_.clear();
+    for (auto& w : waiting)
+        boost::asio::post(setup_.executor, [self = weak_from_this(), w = std::move(w)] {
+            if (auto alive = self.lock()) w();
+        });
 }
 
 void space_body::page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done) {

@@ -133,6 +133,7 @@ bool space_body::write_cold(cold_deltas::place const& where) {
                           bool wanted = it->second;
                           cold_in_flight_.erase(it);
                           if (wanted) load(*name.first, name.second);
+                          rows_moved();
                       })();
                   });
     return true;
@@ -243,6 +244,7 @@ void space_body::finish_open(object_type& type, std::string const& key, boost::s
         std::move(call)(ec, o);
     }
     if (o) make_room();
+    rows_moved();
 }
 
 /// Each record is one entry's delta of this object. Those replayed from rows up to `upto` are in it already.

@@ -46,7 +46,7 @@ row const* find(int code) {
     return nullptr;
 }
 
-class category final : public boost::system::error_category {
+class store_category_type final : public boost::system::error_category {
 public:
     char const* name() const noexcept override { return "dunlin.store"; }
     std::string message(int code) const override {
@@ -58,7 +58,7 @@ public:
 } // namespace
 
 boost::system::error_category const& store_category() {
-    static category const the_category;
+    static store_category_type const the_category;
     return the_category;
 }
 

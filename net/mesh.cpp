@@ -36,6 +36,7 @@ void mesh::start() {
             fail(net_error::insecure_not_loopback, in.options.listen);
         in.door = in.world.transport.listen(in.executor, in.options.listen);
         in.whom.own_address(in.door->local_address());
+        if (!in.options.announce.empty()) in.whom.own_address((parse_address(in.options.announce), in.options.announce));
         in.meetings.spawn(in.accept_all());
     }
     in.poke();

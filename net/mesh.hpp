@@ -37,6 +37,7 @@ struct mesh_options {
     std::optional<cluster_key> key;
     std::string name;
     std::string listen; // empty: nobody can connect
+    std::string announce; // told to others instead of where it listens
     std::vector<std::string> join;
     gate_limits strangers;
     peers_bounds peers;

@@ -77,7 +77,7 @@ public:
     hello own_hello() const {
         hello h;
         h.name = options.name.substr(0, wire_bounds::name_max / 2);
-        if (door) h.addresses.push_back(door->local_address());
+        if (door) h.addresses.push_back(options.announce.empty() ? door->local_address() : options.announce);
         return h;
     }
     link_options link_terms() const {
