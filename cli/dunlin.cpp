@@ -106,7 +106,8 @@ int main(int argc, char** argv) {
         std::cerr << "dunlin: " << e.what << "\n\n" << usage;
         return 2;
     } catch (std::exception const& e) {
-        std::cerr << "dunlin: " << e.what() << "\n";
+        std::string text = e.what();
+        std::cerr << "dunlin: " << text.substr(0, text.find(" [")) << "\n"; // without the place in the source
         return 1;
     }
 }

@@ -23,6 +23,7 @@ using std::chrono::seconds;
 constexpr int nodes = 5;
 constexpr int first_right = 3; // the cut: {1, 2} | {3, 4, 5}
 constexpr int victim = 4;
+constexpr long enough = 400; // changes of a node, to be seen going on
 
 struct failure : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -90,11 +91,11 @@ public:
         down(victim);
         board_.say("node4 is killed with SIGKILL while it writes");
         auto left = views_[2]->pot;
-        co_await until("its side goes on without it", seconds(10), [this, left] { return views_[2]->pot > left + 100; });
+        co_await until("its side goes on without it", seconds(10), [this, left] { return views_[2]->pot > left + enough; });
         start(victim);
         co_await until("node4 is back from its file, writes, and its side sees it", seconds(15), [this, noted] {
             auto& v = views_[at(victim)];
-            return v && v->links == 2 && v->attempted > noted + 100 && views_[2]->changes.at("node4") > noted + 100;
+            return v && v->links == 2 && v->attempted > noted + enough && views_[2]->changes.at("node4") > noted + enough;
         });
 
         cut_ = false;
@@ -200,7 +201,7 @@ private:
                 long most = 0;
                 for (int j = 1; j <= nodes; ++j)
                     if (side(j) == side(k)) most = std::max(most, before[at(j)]->changes.at(who));
-                if (side(who.back() - '0') == side(k) ? n < most + 100 : n > most) return false;
+                if (side(who.back() - '0') == side(k) ? n < most + enough : n > most) return false;
             }
         return true;
     }
