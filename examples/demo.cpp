@@ -86,17 +86,20 @@ public:
         show();
 
         auto noted = views_[at(victim)]->attempted;
-        co_await until("node4 is writing", seconds(10), [this, noted] { return views_[at(victim)]->attempted > noted; });
+        auto writing = [this, noted] { return views_[at(victim)]->attempted > noted; };
+        co_await until("node4 is writing", seconds(10), writing);
         processes_[at(victim)]->kill();
         down(victim);
         board_.say("node4 is killed with SIGKILL while it writes");
         auto left = views_[2]->pot;
-        co_await until("its side goes on without it", seconds(10), [this, left] { return views_[2]->pot > left + enough; });
+        auto going_on = [this, left] { return views_[2]->pot > left + enough; };
+        co_await until("its side goes on without it", seconds(10), going_on);
         start(victim);
-        co_await until("node4 is back from its file, writes, and its side sees it", seconds(15), [this, noted] {
+        auto back = [this, noted] {
             auto& v = views_[at(victim)];
             return v && v->links == 2 && v->attempted > noted + enough && views_[2]->changes.at("node4") > noted + enough;
-        });
+        };
+        co_await until("node4 is back from its file, writes, and its side sees it", seconds(15), back);
 
         cut_ = false;
         board_.say("the cut is healed");

@@ -1,3 +1,4 @@
+// length: one machine in two files, this half without the absorbing one (replication_absorb.cpp)
 #include "replication.hpp"
 #include <algorithm>
 
