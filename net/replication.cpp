@@ -1,3 +1,4 @@
+// length: one machine; every message it hears and every timer it keeps is handled here
 #include "replication.hpp"
 #include <algorithm>
 

@@ -82,9 +82,9 @@ public:
         auto keep = inside_;
         while (!keep->running.empty())
             co_await boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
-                [in = keep.get()](auto handler) {
+                [&](auto handler) {
                     auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-                    in->waiting.push_back([kept] { std::move (*kept)(); });
+                    keep->waiting.push_back([kept] { std::move (*kept)(); });
                 },
                 boost::asio::use_awaitable);
     }

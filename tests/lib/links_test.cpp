@@ -1,7 +1,6 @@
 // Two and more nodes over loopback TCP: what one writes, the others read.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <dunlin/dunlin.hpp>
 #include <filesystem>
 #include <gtest/gtest.h>
