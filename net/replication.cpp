@@ -1,4 +1,4 @@
-// length: one machine in two files, this half without the absorbing one (replication_absorb.cpp)
+// length: one machine; every message it hears and every timer it keeps is handled here
 #include "replication.hpp"
 #include <algorithm>
 

@@ -80,12 +80,13 @@ public:
 
     awaitable<void> join() {
         auto keep = inside_;
-        auto wait = [in = keep.get()](auto handler) {
-            auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-            in->waiting.push_back([kept] { std::move (*kept)(); });
-        };
         while (!keep->running.empty())
-            co_await boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(wait, boost::asio::use_awaitable);
+            co_await boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
+                [&](auto handler) {
+                    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+                    keep->waiting.push_back([kept] { std::move (*kept)(); });
+                },
+                boost::asio::use_awaitable);
     }
 };
 
