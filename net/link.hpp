@@ -39,8 +39,8 @@ struct link_options {
     dunlin::clock& clock;
     dunlin::chance& chance;
     identity own;
-    std::optional<cluster_key> key;  // none: insecure, on loopback only
-    std::string hello;               // opaque, for the other's remote_hello()
+    std::optional<cluster_key> key; // none: insecure, on loopback only
+    std::string hello;              // opaque, for the other's remote_hello()
     std::uint32_t version_least = 1, version_most = 1;
     std::optional<node_id> expected; // any other node is refused
     std::size_t message_max_bytes = 4u << 20;

@@ -41,9 +41,7 @@ struct key : testing::Test {
     template <class F> static error_code thrown(F f) {
         try {
             f();
-        } catch (boost::system::system_error const& e) {
-            return e.code();
-        }
+        } catch (boost::system::system_error const& e) { return e.code(); }
         return {};
     }
     std::size_t files() const {

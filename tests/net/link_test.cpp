@@ -44,9 +44,7 @@ awaitable<std::string> talk(dunlin::link& l) {
     }
     try {
         co_await l.receive();
-    } catch (system_error const& e) {
-        heard += net_error_name(e.code());
-    }
+    } catch (system_error const& e) { heard += net_error_name(e.code()); }
     co_return heard;
 }
 
@@ -106,15 +104,14 @@ TEST_F(link_test, messages_queued_together_leave_in_one_write_and_arrive_in_orde
     EXPECT_FALSE(answered.link->try_receive(none));
 }
 
-awaitable<void> send_one(dunlin::link& l, std::string text) {
-    co_await l.send(text);
-}
+awaitable<void> send_one(dunlin::link& l, std::string text) { co_await l.send(text); }
 
 TEST_F(link_test, many_coroutines_may_send_at_once) {
     between = pipe(executor, "127.0.0.1:1", 0); // a write waits for its reader
     greet_well();
     for (int i = 0; i < 20; ++i)
-        boost::asio::co_spawn(io, send_one(*called.link, std::to_string(i)), [](std::exception_ptr e) { EXPECT_FALSE(e); });
+        boost::asio::co_spawn(io, send_one(*called.link, std::to_string(i)),
+                              [](std::exception_ptr e) { EXPECT_FALSE(e); });
     for (int i = 0; i < 20; ++i) EXPECT_EQ(received(*answered.link), std::to_string(i));
 }
 

@@ -5,8 +5,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <dunlin/net/seams.hpp>
 #include <deque>
+#include <dunlin/net/seams.hpp>
 #include <set>
 #include <vector>
 
