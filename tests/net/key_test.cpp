@@ -133,5 +133,14 @@ TEST(net_errors, each_has_its_name_in_its_message_and_nothing_else_has_one) {
     EXPECT_EQ(net_error_name(error_code(9999, net_category())), "");
 }
 
+TEST(net_errors, each_has_its_row_in_the_documentation) {
+    std::ifstream file(fs::path(__FILE__).parent_path() / "../../docs/errors.md");
+    std::string page(std::istreambuf_iterator<char>(file), {});
+    int rows = 0;
+    for (int code = 1; error_code(code, net_category()).message() != "dunlin.net: unknown error"; ++code, ++rows)
+        EXPECT_NE(page.find("`" + std::string(net_error_name({code, net_category()})) + "`"), page.npos) << code;
+    EXPECT_GT(rows, 20);
+}
+
 } // namespace
 } // namespace dunlin
