@@ -133,8 +133,7 @@ bool open(secret32 const& key, octets<12> const& nonce, bytes_view associated, s
     auto text = reinterpret_cast<unsigned char*>(buffer.data());
     auto size = buffer.size() - tag_size;
     return crypto_aead_chacha20poly1305_ietf_decrypt_detached(text, nullptr, text, size, text + size, octet(associated),
-                                                              associated.size(), nonce.data(),
-                                                              key.bytes().data()) == 0;
+                                                              associated.size(), nonce.data(), key.bytes().data()) == 0;
 }
 
 key_pair make_key_pair(secret32 const& secret_key) {

@@ -9,10 +9,9 @@ struct row {
     std::string_view name, text;
 };
 
-constexpr row rows[] = {
-    {"dunlin.net.none", "no error"},
+constexpr row rows[] = {{"dunlin.net.none", "no error"},
 #define DUNLIN_NET_ERROR(name, text) {"dunlin.net." #name, text},
-    DUNLIN_NET_ERRORS(DUNLIN_NET_ERROR)
+                        DUNLIN_NET_ERRORS(DUNLIN_NET_ERROR)
 #undef DUNLIN_NET_ERROR
 };
 
@@ -34,7 +33,8 @@ boost::system::error_category const& net_category() noexcept {
 boost::system::error_code make_error_code(net_error e) noexcept { return {int(e), net_category()}; }
 
 std::string_view net_error_name(boost::system::error_code const& code) noexcept {
-    if (code.category() != net_category() || code.value() < 0 || std::size_t(code.value()) >= std::size(rows)) return {};
+    if (code.category() != net_category() || code.value() < 0 || std::size_t(code.value()) >= std::size(rows))
+        return {};
     return rows[code.value()].name;
 }
 

@@ -31,10 +31,14 @@ enum class reason : std::uint8_t { version = 1, needs_key = 2, has_no_key = 3, o
 
 net_error error_of(std::uint8_t code) {
     switch (reason(code)) {
-    case reason::version: return net_error::wrong_version;
-    case reason::needs_key: return net_error::key_missing;
-    case reason::has_no_key: return net_error::peer_without_key;
-    case reason::other_key: return net_error::wrong_key;
+    case reason::version:
+        return net_error::wrong_version;
+    case reason::needs_key:
+        return net_error::key_missing;
+    case reason::has_no_key:
+        return net_error::peer_without_key;
+    case reason::other_key:
+        return net_error::wrong_key;
     }
     return net_error::not_dunlin;
 }

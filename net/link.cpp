@@ -49,9 +49,7 @@ awaitable<void> link::arrive(std::size_t least) {
         try {
             auto n = co_await stream_->read_some(room);
             to_ += n;
-        } catch (system_error const& e) {
-            ended = e.code();
-        }
+        } catch (system_error const& e) { ended = e.code(); }
         if (failed_) throw system_error(failed_, stream_->remote_address());
         if (ended == asio::error::eof || ended == asio::error::connection_reset) broken(net_error::truncated);
         if (ended) {
@@ -136,7 +134,8 @@ void link::put_frame(kind what, bytes_view text) {
 bool link::queue(bytes_view message) {
     if (message.size() > message_max_) fail(net_error::message_too_large, stream_->remote_address());
     if (failed_ || closing_ || queued_bytes() + message.size() > queue_max_) return false;
-    for (; message.size() > text_max(); message.remove_prefix(text_max())) put_frame(more, message.substr(0, text_max()));
+    for (; message.size() > text_max(); message.remove_prefix(text_max()))
+        put_frame(more, message.substr(0, text_max()));
     put_frame(last, message);
     return true;
 }

@@ -16,7 +16,7 @@
 //
 // Messages are sealed when queued and written together: one write a flush, no allocation a message.
 // State   two buffers that keep what they grew to (64 KiB in, 256 KiB out), 2 KiB before the other is known.
-// Bounds  first frame 73 bytes, introduction 1 KiB and a little, message 4 MiB, queue 8 MiB; 5 s for the handshake.
+// Bounds  first frame 73 bytes, introduction 1 KiB and a little, message 4 MiB and 256 KiB, queue 8 MiB; 5 s for the handshake.
 // Threads one executor. One coroutine receives; any number queue and flush. A link goes after the coroutines that
 //         use it have ended: drop() ends them.
 // Errors  net_error, and the stream's own. After any error the link is closed; it says the same one again.
@@ -39,11 +39,11 @@ struct link_options {
     dunlin::clock& clock;
     dunlin::chance& chance;
     identity own;
-    std::optional<cluster_key> key;  // none: insecure, on loopback only
-    std::string hello;               // opaque, for the other's remote_hello()
+    std::optional<cluster_key> key; // none: insecure, on loopback only
+    std::string hello;              // opaque, for the other's remote_hello()
     std::uint32_t version_least = 1, version_most = 1;
     std::optional<node_id> expected; // any other node is refused
-    std::size_t message_max_bytes = 4u << 20;
+    std::size_t message_max_bytes = (4u << 20) + (256u << 10); // the largest entry and what names it
     std::size_t queue_max_bytes = 8u << 20;
     std::chrono::nanoseconds handshake_time = std::chrono::seconds(5);
     std::chrono::nanoseconds close_time = std::chrono::seconds(1);

@@ -73,9 +73,9 @@ public:
 };
 
 struct keys {
-    key_pair ephemeral;                       // fresh, for this handshake alone
-    std::optional<key_pair> own;              // static
-    std::optional<octets<32>> remote;         // static, where the pattern has it known before
+    key_pair ephemeral;               // fresh, for this handshake alone
+    std::optional<key_pair> own;      // static
+    std::optional<octets<32>> remote; // static, where the pattern has it known before
     std::optional<secret32> psk;
 
     explicit keys(key_pair const& fresh) : ephemeral(fresh) {}

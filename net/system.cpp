@@ -39,7 +39,9 @@ public:
 
 } // namespace
 
-std::chrono::nanoseconds machine_clock::steady_now() const { return std::chrono::steady_clock::now().time_since_epoch(); }
+std::chrono::nanoseconds machine_clock::steady_now() const {
+    return std::chrono::steady_clock::now().time_since_epoch();
+}
 
 std::chrono::milliseconds machine_clock::wall_now() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());

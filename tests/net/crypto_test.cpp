@@ -97,8 +97,7 @@ TEST(crypto, x25519_agrees_with_wycheproof_and_refuses_an_all_zero_result) {
         for (auto& test : group.at("tests").as_array()) {
             auto& t = test.as_object();
             auto wanted = octets_of<32>(bytes_at(t, "shared"));
-            auto shared =
-                x25519(secret32(octets_of<32>(bytes_at(t, "private"))), octets_of<32>(bytes_at(t, "public")));
+            auto shared = x25519(secret32(octets_of<32>(bytes_at(t, "private"))), octets_of<32>(bytes_at(t, "public")));
             if (wanted == octets<32>{}) {
                 EXPECT_FALSE(shared) << t.at("tcId");
                 ++refused;

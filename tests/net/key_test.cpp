@@ -41,9 +41,7 @@ struct key : testing::Test {
     template <class F> static error_code thrown(F f) {
         try {
             f();
-        } catch (boost::system::system_error const& e) {
-            return e.code();
-        }
+        } catch (boost::system::system_error const& e) { return e.code(); }
         return {};
     }
     std::size_t files() const {
@@ -133,6 +131,15 @@ TEST(net_errors, each_has_its_name_in_its_message_and_nothing_else_has_one) {
     EXPECT_EQ(code.message().rfind("dunlin.net.wrong_key: ", 0), 0u);
     EXPECT_EQ(net_error_name({}), "");
     EXPECT_EQ(net_error_name(error_code(9999, net_category())), "");
+}
+
+TEST(net_errors, each_has_its_row_in_the_documentation) {
+    std::ifstream file(fs::path(__FILE__).parent_path() / "../../docs/errors.md");
+    std::string page(std::istreambuf_iterator<char>(file), {});
+    int rows = 0;
+    for (int code = 1; error_code(code, net_category()).message() != "dunlin.net: unknown error"; ++code, ++rows)
+        EXPECT_NE(page.find("`" + std::string(net_error_name({code, net_category()})) + "`"), page.npos) << code;
+    EXPECT_GT(rows, 20);
 }
 
 } // namespace

@@ -24,7 +24,8 @@ struct link_test : testing::Test {
     counting_chance cluster_chance{3};
     cluster_key key = cluster_key::make(cluster_chance);
     pipe between{executor};
-    link_options caller = options(caller_chance, "caller's hello"), answerer = options(answerer_chance, "answerer's hello");
+    link_options caller = options(caller_chance, "caller's hello"),
+                 answerer = options(answerer_chance, "answerer's hello");
     outcome called, answered;
 
     link_options options(counting_chance& c, std::string hello) {
@@ -44,10 +45,11 @@ struct link_test : testing::Test {
         }
     }
     void start(awaitable<std::unique_ptr<dunlin::link>> work, outcome& into) {
-        boost::asio::co_spawn(executor, std::move(work), [&into](std::exception_ptr e, std::unique_ptr<dunlin::link> l) {
-            settle(into, e);
-            into.link = std::move(l);
-        });
+        boost::asio::co_spawn(executor, std::move(work),
+                              [&into](std::exception_ptr e, std::unique_ptr<dunlin::link> l) {
+                                  settle(into, e);
+                                  into.link = std::move(l);
+                              });
     }
     /// Until nothing moves; then, if somebody still waits, the deadlines ring.
     void finish() {
@@ -70,9 +72,7 @@ struct link_test : testing::Test {
     error_code receive_error(dunlin::link& l) {
         try {
             run(io, l.receive());
-        } catch (system_error const& e) {
-            return e.code();
-        }
+        } catch (system_error const& e) { return e.code(); }
         return {};
     }
     /// A new pair of nodes and pipes with the same keys.

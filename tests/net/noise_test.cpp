@@ -22,10 +22,11 @@ handshake side_of(object const& v, pattern const& p, role r) {
     std::string who = r == role::caller ? "init_" : "resp_";
     keys k(*pair_at(v, (who + "ephemeral").c_str()));
     k.own = pair_at(v, (who + "static").c_str());
-    if (v.contains(who + "remote_static")) k.remote = octets_of<32>(bytes_at(v, (who + "remote_static").c_str()));
-    else if (r == role::answerer && p.caller_known) k.remote = pair_at(v, "init_static")->public_key;
-    if (p.psk >= 0)
-        k.psk = secret32(octets_of<32>(unhex(std::string_view(v.at(who + "psks").at(0).as_string()))));
+    if (v.contains(who + "remote_static"))
+        k.remote = octets_of<32>(bytes_at(v, (who + "remote_static").c_str()));
+    else if (r == role::answerer && p.caller_known)
+        k.remote = pair_at(v, "init_static")->public_key;
+    if (p.psk >= 0) k.psk = secret32(octets_of<32>(unhex(std::string_view(v.at(who + "psks").at(0).as_string()))));
     return handshake(p, r, bytes_at(v, (who + "prologue").c_str()), k);
 }
 
@@ -47,9 +48,7 @@ void replay(object const& v, pattern const& p) {
             ASSERT_EQ(got, payload);
             ASSERT_EQ(from.finished(), to.finished());
             if (!from.finished()) continue;
-            if (v.contains("handshake_hash")) {
-                EXPECT_EQ(view_of(caller.hash()), bytes_at(v, "handshake_hash"));
-            }
+            if (v.contains("handshake_hash")) { EXPECT_EQ(view_of(caller.hash()), bytes_at(v, "handshake_hash")); }
             EXPECT_EQ(caller.hash(), answerer.hash());
             callers = caller.split(), answerers = answerer.split();
         } else {

@@ -5,8 +5,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <dunlin/net/seams.hpp>
 #include <deque>
+#include <dunlin/net/seams.hpp>
 #include <set>
 #include <vector>
 
@@ -99,11 +99,12 @@ public:
 struct pipe {
     std::unique_ptr<pipe_end> near, far;
 
-    explicit pipe(any_io_executor executor, std::string address = "127.0.0.1:1", std::size_t held_max = 4096) {
+    explicit pipe(any_io_executor executor, std::string far_address = "127.0.0.1:1", std::size_t held_max = 4096,
+                  std::string near_address = "127.0.0.1:2") {
         auto there = std::make_shared<byte_queue>(byte_queue{executor, held_max, {}, false, {}});
         auto back = std::make_shared<byte_queue>(byte_queue{executor, held_max, {}, false, {}});
-        near = std::make_unique<pipe_end>(back, there, address);
-        far = std::make_unique<pipe_end>(there, back, address);
+        near = std::make_unique<pipe_end>(back, there, far_address);
+        far = std::make_unique<pipe_end>(there, back, near_address);
     }
 };
 

@@ -17,8 +17,7 @@ template <class T> T run(boost::asio::io_context& io, boost::asio::awaitable<T> 
         if (!e) result.emplace(std::move(value));
     });
     io.restart();
-    while (!ended && io.run_one()) {
-    }
+    while (!ended && io.run_one()) {}
     if (failed) std::rethrow_exception(failed);
     if (!ended) throw std::logic_error("the coroutine waits for something that never comes");
     return std::move(result.value());
@@ -29,8 +28,7 @@ inline void run(boost::asio::io_context& io, boost::asio::awaitable<void> work) 
     bool ended = false;
     boost::asio::co_spawn(io, std::move(work), [&](std::exception_ptr e) { failed = e, ended = true; });
     io.restart();
-    while (!ended && io.run_one()) {
-    }
+    while (!ended && io.run_one()) {}
     if (failed) std::rethrow_exception(failed);
     if (!ended) throw std::logic_error("the coroutine waits for something that never comes");
 }

@@ -22,13 +22,14 @@ TEST(address, host_and_port_come_apart_and_together_again) {
 }
 
 TEST(address, what_is_not_host_and_port_is_refused) {
-    for (std::string text : {"", ":", ":80", "host", "host:", "host:65536", "host:-1", "host:8x", "::1:80", "[::1]", "[host]:80",
-                             "[]:80", "a b:80", "host:80 ", "[::1:80", "http://host:80"})
+    for (std::string text : {"", ":", ":80", "host", "host:", "host:65536", "host:-1", "host:8x", "::1:80", "[::1]",
+                             "[host]:80", "[]:80", "a b:80", "host:80 ", "[::1:80", "http://host:80"})
         EXPECT_THROW(parse_address(text), system_error) << text;
 }
 
 TEST(address, only_what_stays_on_this_machine_is_loopback) {
-    for (auto yes : {"127.0.0.1:7700", "127.9.9.9:1", "[::1]:7700", "localhost:80", "[::ffff:127.0.0.1]:80", "::1", "127.0.0.1"})
+    for (auto yes :
+         {"127.0.0.1:7700", "127.9.9.9:1", "[::1]:7700", "localhost:80", "[::ffff:127.0.0.1]:80", "::1", "127.0.0.1"})
         EXPECT_TRUE(is_loopback(yes)) << yes;
     for (auto no : {"0.0.0.0:7700", "[::]:7700", "10.0.0.1:80", "127.0.0.1.example.org:80", "localhost.example.org:80",
                     "[::ffff:10.0.0.1]:80", "", "example.org:80"})
