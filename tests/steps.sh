@@ -79,11 +79,22 @@ build_step() {
 
 # Keeps everything in the log; shows ninja's lines in place on a terminal, and every twentieth elsewhere.
 progress() {
-    if [ -t 1 ]; then
-        tee "$1" | awk '/^\[[0-9]+\/[0-9]+\]/ { printf "\r\033[K%.110s", $0; fflush(); next } { print } END { printf "\r\033[K" }'
-    else
-        tee "$1" | awk '/^\[[0-9]+\/[0-9]+\]/ { if (++n % 20 == 0) { print "        " $1; fflush() }; next } /error|warning:/'
-    fi
+    local line n=0
+    : >"$1"
+    while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$1"
+        if [[ $line =~ ^\[([0-9]+/[0-9]+)\] ]]; then
+            n=$((n + 1))
+            if [ -t 1 ]; then
+                printf '\r\033[K%.110s' "$line"
+            elif [ $((n % 20)) = 0 ]; then
+                say "        ${BASH_REMATCH[1]}"
+            fi
+        elif [ -t 1 ] || [[ $line == *error* || $line == *warning:* ]]; then
+            say "$line"
+        fi
+    done
+    if [ -t 1 ]; then printf '\r\033[K'; fi
 }
 
 # gtest PRESET PROGRAM FILTER [LAUNCHER...]: counts its tests. A program that ends without a report counts one failure.
