@@ -1,4 +1,5 @@
 #include "heads.hpp"
+#include "../crdt/mutant.hpp"
 #include <algorithm>
 #include <numeric>
 
@@ -9,11 +10,12 @@ verdict heads::check(entry const& e, entry_body const& body, std::uint64_t prior
     auto& h = (*this)[slot];
     if (e.number <= h.number) return verdict::stale;
     if (e.number != h.number + 1) return verdict::gap;
-    if (prior != h.prior()) return verdict::forked;
+    if (prior != h.prior() && !mutant("protocol_splices_branches")) return verdict::forked;
     if (h.number && (e.stamp < h.stamp || e.stamp - h.stamp != body.stamp_step)) return verdict::refused;
     for (auto& d : body.dependencies) {
         auto s = table_.find(body.writers[d.writer - 1]);
-        if (s == writers::none || applied_[s] < d.number) return verdict::missing;
+        if ((s == writers::none || applied_[s] < d.number) && !mutant("protocol_skips_dependencies"))
+            return verdict::missing;
     }
     return verdict::connects;
 }

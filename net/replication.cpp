@@ -1,5 +1,6 @@
 // length: one machine; every message it hears and every timer it keeps is handled here
 #include "replication.hpp"
+#include "../crdt/mutant.hpp"
 #include <algorithm>
 
 namespace dunlin {
@@ -121,7 +122,7 @@ std::size_t replication::copies(writer_id const& w, std::uint64_t number) const 
 }
 
 void replication::sealed(series const& s, bool hold, actions& out) {
-    if (hold) held_until_ = s.last();
+    if (hold && !mutant("protocol_sends_first_entry_early")) held_until_ = s.last();
     if (holding()) {
         held_bytes_ += s.size();
         if (held_bytes_ <= bounds_.held_bytes) held_.push_back(s);
@@ -181,7 +182,7 @@ void replication::tell_heads(peer& p, bool complete, bool reply, actions& out, b
     std::sort(w.list.begin(), w.list.end(), [](auto& a, auto& b) { return a.writer < b.writer; });
     if (w.list.size() > wire_bounds::vector_max) w.list.resize(wire_bounds::vector_max), w.complete = false;
     auto digest = durable_digest();
-    if (complete || answer || digest != p.durable_sent) {
+    if ((complete && !mutant("protocol_forgets_durable")) || answer || digest != p.durable_sent) {
         auto& durable = space_.durable();
         for (std::uint32_t s = 0; s < durable.size(); ++s)
             if (durable[s] && shown(s) >= durable[s]) {
@@ -222,14 +223,14 @@ void replication::on(peer& p, word::digest& w, instant, actions& out) {
     p.known = p.offered = space_.known().applied();
     p.heard = true, p.unknown_more = false;
     check_synced(p, out);
-    if (w.durable != durable_digest(p)) return tell_heads(p, true, true, out);
+    if (w.durable != durable_digest(p) && !mutant("protocol_forgets_durable")) return tell_heads(p, true, true, out);
     say(p, word::same{durable_digest(), synced_}, out);
 }
 
 void replication::on(peer& p, word::same& w, instant, actions& out) {
     p.synced = w.synced;
     if (w.synced) become_synced(out);
-    if (w.durable != durable_digest(p)) tell_heads(p, true, true, out);
+    if (w.durable != durable_digest(p) && !mutant("protocol_forgets_durable")) tell_heads(p, true, true, out);
 }
 
 void replication::on(peer& p, word::heads& w, instant now, actions& out) {
@@ -273,57 +274,6 @@ void replication::pull_from(peer& p, instant now, actions& out) {
     if (pull_.ticket || in_.active || now < p.not_before) return;
     pull_ = {p.number, ++last_request_, now + bounds_.pull_deadline};
     say(p, word::pull{pull_.ticket, have(p), bounds_.range_bytes}, out);
-}
-
-void replication::on(peer& p, word::pull& w, instant, actions& out) {
-    auto reading = std::count_if(peers_.begin(), peers_.end(), [](auto& x) { return x.reading != 0; });
-    if (p.reading || std::size_t(reading) >= bounds_.reads) return say(p, word::busy{w.ticket, milliseconds(200)}, out);
-    auto& known = space_.known();
-    p.known = {};
-    for (auto& x : w.have)
-        if (auto slot = known.table().find(x.writer); slot != writers::none) // the greatest number: "no more of these"
-            p.known.raise(slot, x.number == dot::number_max ? known[slot].number : x.number);
-    p.offered.join(p.known);
-    auto& floor = space_.floor();
-    word::behind b;
-    bool behind = false;
-    for (std::uint32_t s = 0; s < floor.size(); ++s)
-        if (floor[s]) {
-            b.floor.push_back({known.table().id(s), floor[s]});
-            behind |= p.known[s] < floor[s];
-        }
-    if (behind) {
-        sort(b.floor), b.ticket = w.ticket;
-        return say(p, std::move(b), out);
-    }
-    p.reading = ++last_request_;
-    p.pulled = std::move(w);
-    auto request = p.reading;
-    auto asked = p.pulled.have;
-    space_.read_log(request, asked, std::size_t(std::min<std::uint64_t>(p.pulled.budget_bytes, bounds_.range_bytes)));
-}
-
-void replication::log_read(std::uint64_t request, log_range&& read, instant now, actions& out) {
-    auto it = std::find_if(peers_.begin(), peers_.end(), [&](auto& x) { return x.reading == request; });
-    if (!request || it == peers_.end()) return;
-    auto& p = *it;
-    p.reading = 0;
-    if (read.behind) return say(p, word::behind{p.pulled.ticket, {}}, out);
-    word::range r{p.pulled.ticket, std::move(p.pulled.have), {}, read.more};
-    for (auto& s : read.list) {
-        if (r.list.size() == wire_bounds::series_max) {
-            r.more = true;
-            break;
-        }
-        // Ours that may not be seen yet, and whatever comes after it, stays here.
-        if (holding() && s.writer == own_ && s.last() > shown_own_) break;
-        if (auto slot = space_.known().table().find(s.writer); slot != writers::none)
-            p.known.raise(slot, s.last()), p.offered.raise(slot, s.last());
-        r.list.push_back(std::move(s));
-    }
-    p.catching_until = r.more ? now + bounds_.pull_deadline : instant{};
-    say(p, std::move(r), out);
-    offer(p, out); // what it missed of pushes while it caught up
 }
 
 void replication::on(peer& p, word::range& w, instant now, actions& out) {
@@ -391,7 +341,7 @@ void replication::ask(instant now, chance& random, actions& out) {
 }
 
 void replication::expire(instant now, actions& out) {
-    if (pull_.ticket && now >= pull_.deadline) pull_.ticket = 0;
+    if (pull_.ticket && now >= pull_.deadline && !mutant("protocol_waits_for_a_lost_range")) pull_.ticket = 0;
     if (in_.active && now >= in_.deadline) abandon(now);
     std::erase_if(serving_, [&](auto& t) { return now >= t.deadline; });
     for (auto& p : peers_)

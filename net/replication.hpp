@@ -241,6 +241,7 @@ private:
     std::uint64_t durable_digest(peer const& p) const;
     std::uint64_t durable_digest(version_vector const& v) const;
 
+    // Words: replication_serve.cpp has pulls, replication_absorb.cpp what brings a state.
     void on(peer& p, word::digest& w, instant now, actions& out);
     void on(peer& p, word::same& w, instant now, actions& out);
     void on(peer& p, word::heads& w, instant now, actions& out);

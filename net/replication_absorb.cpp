@@ -1,4 +1,5 @@
 // What comes in: series that connect, wait, or do not fit; and whole states.
+#include "../crdt/mutant.hpp"
 #include "replication.hpp"
 #include <algorithm>
 
@@ -78,7 +79,8 @@ void replication::wait(series&& s, instant now) {
     if (!fresh && it->second.count >= s.count) return;
     auto entries = waiting_entries_ + s.count - it->second.count;
     auto bytes = waiting_bytes_ + s.size() - (fresh ? 0 : it->second.size());
-    if (entries > bounds_.buffer_entries || bytes > bounds_.buffer_bytes) {
+    if ((entries > bounds_.buffer_entries || bytes > bounds_.buffer_bytes) &&
+        !mutant("protocol_buffers_without_bound")) {
         if (fresh) waiting_.erase(it);
         return; // a pull will bring it
     }
@@ -152,39 +154,9 @@ void replication::take_state_from(peer& p, instant now, actions& out) {
     say(p, word::state_pull{}, out);
 }
 
-void replication::on(peer& p, word::state_pull& w, instant now, actions& out) {
-    auto it = std::find_if(serving_.begin(), serving_.end(), [&](auto& t) { return t.to == p.number; });
-    if (it == serving_.end()) {
-        auto most = bounds_.transfers - (p.counted ? 0 : 1);
-        if (serving_.size() >= most || holding())
-            return say(p, word::busy{0, std::chrono::milliseconds(holding() ? 100 : 1000)}, out);
-        it = serving_.insert(it, transfer_out{p.number, 0, {}, {}});
-    }
-    if (it->request) return; // one piece at a time
-    it->request = ++last_request_;
-    it->cursor = w.cursor;
-    it->deadline = now + 3 * bounds_.state_deadline;
-    auto request = it->request;
-    space_.read_state(request, w.token, w.cursor);
-}
-
-void replication::state_read(std::uint64_t request, state_piece&& piece, instant now, actions& out) {
-    auto it = std::find_if(serving_.begin(), serving_.end(), [&](auto& t) { return t.request == request; });
-    if (!request || it == serving_.end()) return;
-    it->request = 0, it->deadline = now + 3 * bounds_.state_deadline;
-    auto p = find(it->to);
-    auto cursor = std::move(it->cursor);
-    if (piece.last || piece.gone) serving_.erase(it);
-    if (!p) return;
-    if (piece.gone) return say(*p, word::busy{0, {}}, out);
-    say(*p,
-        word::state_chunk{piece.token, std::move(cursor), std::move(piece.bytes), std::move(piece.next), piece.last},
-        out);
-}
-
 void replication::on(peer& p, word::state_chunk& w, instant now, actions&) {
     if (!in_.active || in_.staging || in_.from != p.number || !w.token) return;
-    if ((in_.token && in_.token != w.token) || in_.next != w.cursor) return; // a late answer
+    if ((in_.token && in_.token != w.token) || (in_.next != w.cursor && !mutant("protocol_takes_a_late_chunk"))) return;
     in_.staging = true, in_.token = w.token, in_.next = std::move(w.next), in_.last = w.last;
     in_.deadline = now + bounds_.state_deadline;
     space_.stage_state(std::move(w.bytes));
