@@ -75,8 +75,8 @@ private:
             dunlin::ref<player> right = co_await n.open<player>("right");
             auto key = "p" + std::to_string(chance.below(40));
             dunlin::ref<player> some = co_await n.open<player>(key);
-            auto want = attempted[i] + 1;
             auto r = acts(n, i, *total, left, right, *some);
+            auto want = attempted[i];
             if (!r) continue; // overloaded: ready() waits
             if (chance.happens(0.6)) {
                 co_await r->saved();
@@ -90,9 +90,9 @@ private:
     std::optional<dunlin::receipt> acts(dunlin::node& n, std::size_t i, player& total, dunlin::ref<player>& left,
                                         dunlin::ref<player>& right, player& some) {
         if (long(left->score) + long(right->score) != 0) fail("an atomic was seen half");
-        ++attempted[i];
         try {
             total.bag["n" + std::to_string(i)] += 1;
+            ++attempted[i]; // made: nothing comes between the two
             play(some);
             auto r = n.seal();
             trade(n, left, right);
