@@ -61,10 +61,14 @@ std::uint64_t entry_log::first_row_above(version_vector const& have) const {
 }
 
 std::uint64_t entry_log::first_of(std::uint32_t slot) const {
+    std::uint64_t first = 0, last = 0;
     for (auto& r : rows_)
-        for (auto& x : r.runs)
-            if (x.slot == slot) return x.first;
-    return 0;
+        for (auto& x : r.runs) {
+            if (x.slot != slot) continue;
+            if (x.first > last + 1 || !first) first = x.first; // what came as state in between is in no row
+            last = std::max(last, x.last);
+        }
+    return first;
 }
 
 void entry_log::trim(std::size_t bytes_max) {

@@ -42,7 +42,7 @@ public:
     void forget_rows_before(std::uint64_t position);
     /// The first row that holds something that `have` lacks; 0: none does.
     std::uint64_t first_row_above(version_vector const& have) const;
-    /// The first number of the writer in the rows; 0: none is.
+    /// The first number of the writer from which on the rows have all; 0: none is.
     std::uint64_t first_of(std::uint32_t slot) const;
     std::uint64_t last_row() const { return rows_.empty() ? 0 : rows_.back().id; }
 

@@ -55,6 +55,7 @@ public:
     bool in_turn = false;
     bool dirty = false;
     std::uint32_t unpinned = 0; // how often
+    std::uint32_t writing = 0;  // its states that are queued and not answered: a load would overtake them
     std::size_t counted_bytes = 0;
     bool leaving = false; // its state is queued; it goes when that is saved
     std::vector<object_watch*>* watches = nullptr;

@@ -194,8 +194,11 @@ private:
     static constexpr char const* schema_name = "dunlin.schema";
     static constexpr char const* schema_key = "schema";
     object* schema_ = nullptr;
-    std::map<std::pair<object_type*, std::string>, bool>
-        cold_in_flight_; // true: to be loaded when its deltas are written
+    struct row_writes {
+        std::uint32_t queued = 0;
+        bool wanted = false; // to be loaded when they are answered
+    };
+    std::map<std::pair<object_type*, std::string>, row_writes> cold_in_flight_;
 
     // turn
     std::vector<object*> turn_;
@@ -266,6 +269,7 @@ private:
     void see_head(std::uint32_t slot);
     void take_schema(object& o);
     bool write_cold(cold_deltas::place const& where);
+    void write_row(object_type& type, std::string const& key, store_write write);
     void load_replayed(cold_deltas::place const& where);
     std::uint64_t publish(entry const& e, entry_body const& body, std::uint64_t prior);
     void advanced(std::uint32_t slot);
@@ -301,6 +305,7 @@ private:
     bool stage_piece(bytes_view bytes);
     bool read_staged();
     void continue_joining(std::int64_t after);
+    void join_waiting();
     void join_row(object_type& type, std::string const& key, object_state const& row);
     void switch_state();
 };

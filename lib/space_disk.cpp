@@ -58,17 +58,25 @@ void space_body::mark_dirty(object& o, std::uint64_t position) {
     if (!store_ || o.dirty) return;
     o.dirty = true;
     o.since = position;
-    unsaved_.push_back(o);
+    // What was loaded with older entries stands before what is newer: the front says how far the floor may rise.
+    auto it = unsaved_.end();
+    if (!unsaved_.empty() && position <= unsaved_.front().since) it = unsaved_.begin();
+    while (it != unsaved_.begin() && std::prev(it)->since > position) --it;
+    unsaved_.insert(it, o);
 }
 
 void space_body::save_state(object& o, std::function<void(write_result const&)> done) {
     o.dirty = false;
     if (o.unsaved.is_linked()) o.unsaved.unlink();
-    auto answer = [this, self = weak_from_this(), done = std::move(done)](write_result const& r) {
-        if (done)
-            back([self, done, r] {
-                if (auto alive = self.lock()) done(r);
-            })();
+    ++o.writing;
+    auto answer = [this, self = weak_from_this(), type = o.type, key = o.key,
+                   done = std::move(done)](write_result const& r) {
+        back([this, self, type, key, done, r] {
+            auto alive = self.lock();
+            if (!alive || stopped_) return;
+            if (auto x = find(*type, key); x && x->writing) --x->writing;
+            if (done) done(r);
+        })();
     };
     if (o.fields().vacant(o.value()))
         store_->write(erase_write{name_of(*o.type, o.key)}, std::move(answer));

@@ -164,9 +164,22 @@ void space_body::continue_joining(std::int64_t after) {
                              if (!find(type, name.second) && !joined_.contains({&type, name.second}))
                                  join_row(type, name.second, {});
                          }
+                         join_waiting();
                          switch_state();
                      })();
                  });
+}
+
+/// Objects that only deltas know here, and that are gone there.
+void space_body::join_waiting() {
+    std::vector<cold_deltas::place> places;
+    auto add = [&](cold_deltas::place const& where, cold_deltas::waiting const&) { places.push_back(where); };
+    cold_.each(add);
+    replayed_.each(add);
+    for (auto& p : places) {
+        auto& type = make_type(store_->name(name_kind::type, p.type), nullptr, false);
+        if (!find(type, p.key) && !joined_.contains({&type, p.key})) join_row(type, p.key, {});
+    }
 }
 
 void space_body::join_row(object_type& type, std::string const& key, object_state const& row) {
@@ -188,9 +201,9 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     auto other = staged_object(type, key);
     type.part->join(o->value(), other ? other->value() : nullptr, j);
     if (o->fields().vacant(o->value()))
-        store_->write(erase_write{name_of(type, key)});
+        write_row(type, key, erase_write{name_of(type, key)});
     else
-        store_->write(state_write{name_of(type, key), encode_object(*o, table_, disk_names())});
+        write_row(type, key, state_write{name_of(type, key), encode_object(*o, table_, disk_names())});
 }
 
 /// In one step: what is in memory, the vector, the heads. From here on it is one state.

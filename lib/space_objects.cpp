@@ -123,20 +123,26 @@ bool space_body::write_cold(cold_deltas::place const& where) {
     if (cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
     if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
     auto w = cold_.take(where.type, where.key);
-    cold_in_flight_[name] = false;
-    store_->write(delta_write{name_of(type, where.key), std::move(w.records), 0},
-                  [this, self = weak_from_this(), name](write_result const&) {
-                      back([this, self, name] {
-                          auto alive = self.lock();
-                          if (!alive || stopped_) return;
-                          auto it = cold_in_flight_.find(name);
-                          bool wanted = it->second;
-                          cold_in_flight_.erase(it);
-                          if (wanted) load(*name.first, name.second);
-                          rows_moved();
-                      })();
-                  });
+    write_row(type, where.key, delta_write{name_of(type, where.key), std::move(w.records), 0});
     return true;
+}
+
+/// Of an object that is not in memory. Nobody loads it until that is answered: a load overtakes what is queued.
+void space_body::write_row(object_type& type, std::string const& key, store_write write) {
+    std::pair<object_type*, std::string> name{&type, key};
+    ++cold_in_flight_[name].queued;
+    store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const&) {
+        back([this, self, name] {
+            auto alive = self.lock();
+            if (!alive || stopped_) return;
+            auto it = cold_in_flight_.find(name);
+            if (it == cold_in_flight_.end() || --it->second.queued) return;
+            bool wanted = it->second.wanted;
+            cold_in_flight_.erase(it);
+            if (wanted) load(*name.first, name.second);
+            rows_moved();
+        })();
+    });
 }
 
 /// What was replayed at start may be in the row already: only a load can tell.
@@ -147,13 +153,14 @@ void space_body::load_replayed(cold_deltas::place const& where) {
 }
 
 void space_body::leave(object& o) {
+    if (!o.dirty && o.writing) return; // a load would find the state before
     if (!o.dirty) return forget(o);
     o.leaving = true;
     save_state(o, [this, &type = *o.type, key = o.key](write_result const& r) {
         auto o = find(type, key);
         if (!o || !o->leaving) return;
         o->leaving = false;
-        if (!r.error && !o->pins && !o->dirty) forget(*o);
+        if (!r.error && !o->pins && !o->dirty && !o->writing) forget(*o);
     });
 }
 
@@ -192,7 +199,7 @@ object_name space_body::name_of(object_type& type, std::string_view key) {
 }
 
 void space_body::load(object_type& type, std::string const& key) {
-    if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) return void(it->second = true);
+    if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) return void(it->second.wanted = true);
     store_->load(name_of(type, key),
                  [this, self = weak_from_this(), &type, key](boost::system::error_code ec, object_state row) {
                      auto shared = std::make_shared<object_state>(std::move(row));

@@ -112,7 +112,7 @@ bool space_body::find_resident(std::int64_t after, std::size_t count, std::int64
     for (auto& [name, t] : types_) {
         auto& list = t->by_hash->list;
         std::size_t n = 0;
-        for (auto it = list.upper_bound(std::uint64_t(after + 1) - 1, by_hash());
+        for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
              it != list.end() && std::int64_t(it->hash) <= last; ++it) {
             if (std::int64_t(it->hash) <= after) continue;
             all.push_back(&*it);
