@@ -160,7 +160,7 @@ public:
             c.each([&](counter::slot const& s) {
                 if (!s.cancelled() && (!added || s.at.slot() != f.self())) cancelled.push_back(s);
             });
-        c.self_ = f.self();
+        c.own(f.self());
         if (!added && cancelled.empty()) return c.settle_turn(), false;
         auto mine = c.find(f.self());
         bool full = mine.cancelled() ||
@@ -202,7 +202,8 @@ public:
         auto head = a.in.u();
         if (head & 1) {
             auto mine = c.find(a.at.slot());
-            if ((head & 2) || !mine.at) mine = {a.at, a.at.number(), 0, 0, 0};
+            bool lied = mine.at.number() >= a.at.number(); // somebody named an entry of this writer that was not there
+            if ((head & 2) || !mine.at || lied) mine = {a.at, a.at.number(), 0, 0, 0};
             mine.at = a.at, mine.sum = a.in.i();
             c.put(mine);
         }
@@ -214,14 +215,14 @@ public:
             s.base_number = s.at.number(), s.base_sum = s.sum;
             raise_in(c, s);
         }
-        c.self_ = a.self;
+        c.own(a.self);
         c.recount();
     }
     void drop(void*, removal const&) const override {}
     void join(void* v, void const* other, joining const& j) const override {
         if (!other) return;
         at(other).each([&](counter::slot const& s) { raise_in(at(v), s); });
-        at(v).self_ = j.self;
+        at(v).own(j.self);
         at(v).recount();
     }
 
@@ -267,7 +268,7 @@ public:
             }
             c.put(s);
         }
-        c.self_ = l.self;
+        c.own(l.self);
         c.recount();
     }
 

@@ -91,6 +91,7 @@ private:
     template <class F> void each(F f) const;
     slot find(std::uint32_t writer) const;
     void put(slot const& s);
+    void own(std::uint32_t writer) { self_ = writer & nobody; }
     void own_body();
     void add_wide(wide_int n);
     void recount();

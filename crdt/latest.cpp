@@ -121,7 +121,7 @@ public:
     void join_delta(void* v, absorbing& a) const override {
         auto head = a.in.u();
         auto r = a.pairs(head / 2);
-        if (head & 1) r.add(dot(a.at.slot(), a.at.number() - 1)); // the author's older dot is implied
+        if (head & 1) r.add(a.at); // the author's older dot is implied; and this one, if an enemy names a key twice
         drop(v, r);
         if (!(head & 1)) return;
         auto ahead = a.in.u();

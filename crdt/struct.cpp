@@ -226,13 +226,13 @@ void struct_part::decode(void* v, loading& l) const {
         loading inner{in, l.slots, l.self, l.kinds, l.depth};
         auto m = find(id);
         auto line = m || !l.kinds ? nullptr : l.kinds->find(name_, id);
-        if (m)
-            m->type->decode(at(v, m->offset), inner);
-        else if (!line)
-            return l.in.fail();
-        else if (auto x = unknown(v, true))
-            line->type->decode(x->make(id, line->name, *line->type), inner);
-        if (!in.finished()) return l.in.fail();
+        auto type = m ? m->type : line ? line->type : nullptr;
+        auto value = m                          ? at(v, m->offset)
+                     : line && unknown(v, true) ? unknown(v)->make(id, line->name, *type)
+                                                : nullptr;
+        if (!value) return l.in.fail();
+        type->decode(value, inner);
+        if (!in.finished() || type->vacant(value)) return l.in.fail(); // an empty member is not written
     }
     --l.depth;
 }
