@@ -64,6 +64,7 @@ foreach(file ${fuzzers})
   dunlin_program(fuzz_${name} ${file} tests/fuzz/driver.cpp)
   target_compile_definitions(fuzz_${name} PRIVATE DUNLIN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(fuzz_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  add_dependencies(unit fuzz_${name})
 endforeach()
 
 foreach(folder crdt net lib)

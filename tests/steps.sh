@@ -236,6 +236,10 @@ all_tests() {
     build_step asan unit
     for program in $(test_programs); do gtest asan "$program" '-heavy_*:*/heavy_*'; done
     snippets
+    for program in tests/fuzz/*_fuzz.cpp; do
+        program=fuzz_$(basename "$program" _fuzz.cpp)
+        step "$program for 3 seconds" "build/asan/$program" 3
+    done
 
     build_step release all $(programs_with heavy_)
     for program in $(programs_with heavy_); do gtest release "$program" 'heavy_*:*/heavy_*'; done

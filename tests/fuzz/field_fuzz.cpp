@@ -4,6 +4,7 @@
 //
 // A delta that passes check() joins into any value; a state that is read, and what a delta makes of a value, is
 // written as bytes that are read and written the same again. A join with oneself changes nothing.
+#include "../crdt/rig.hpp"
 #include "driver.hpp"
 #include <boost/json/value.hpp>
 #include <cstdlib>
@@ -93,9 +94,97 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     return 0;
 }
 
+// ---- samples: what two replicas that use every kind say and keep ----------------------------------------------------
+
+namespace sampled {
+struct inner {
+    dunlin::counter a;
+    dunlin::latest<std::string> b;
+    dunlin::map<std::string, dunlin::counter> c;
+    dunlin::set<std::uint64_t> d;
+};
+DUNLIN_OBJECT_AS("T", inner, a, b, c, d)
+
+struct every {
+    dunlin::counter sum;
+    dunlin::flag on;
+    dunlin::latest<std::int64_t> number;
+    dunlin::latest<double> real;
+    dunlin::latest<std::string> name;
+    dunlin::set<std::int64_t> numbers;
+    dunlin::set<std::string> names;
+    dunlin::map<std::string, dunlin::counter> bag;
+    dunlin::map<std::uint64_t, dunlin::set<std::string>> groups;
+    dunlin::map<std::string, dunlin::map<std::int64_t, dunlin::flag>> deep;
+    dunlin::map<std::string, inner> inners;
+};
+DUNLIN_OBJECT(every, sum, on, number, real, name, numbers, names, bag, groups, deep, inners)
+
+void change(every& x, int n) {
+    auto key = n % 2 ? std::string("sword") : std::string("a key that is too long to stand inline");
+    x.sum += n - 2;
+    x.on = n % 3 != 0;
+    x.number = n * 100;
+    x.real = n / 3.0;
+    x.name = key;
+    x.numbers.insert(n);
+    x.names.insert(key);
+    x.bag[key] += n;
+    x.groups[std::uint64_t(n % 2)]->insert(key);
+    x.deep[key][n] = true;
+    x.inners[key]->a += n;
+    x.inners[key]->b = key;
+    x.inners[key]->c[key] += 1;
+    x.inners[key]->d.insert(std::uint64_t(n));
+    if (n == 3) {
+        x.sum.reset();
+        x.names.clear();
+        x.bag.erase(key);
+        x.inners.erase(key);
+    }
+}
+} // namespace sampled
+
+namespace {
+/// The members of a struct's delta or state: calls f(kind, bytes).
+template <class F> void each_member(struct_part const& type, decoder in, std::uint64_t count, F f) {
+    for (; count && in.ok(); --count) {
+        auto id = in.u32();
+        auto bytes = in.bytes();
+        for (auto& m : type.members())
+            if (m.id == id) f(m.type->kind(), bytes);
+    }
+}
+} // namespace
+
 std::vector<std::vector<std::uint8_t>> fuzz_samples() {
     std::vector<std::vector<std::uint8_t>> out;
-    for (std::uint8_t kind = 0; kind < std::size(kinds); ++kind)
-        for (std::uint8_t what : {0, 1}) out.push_back({kind, what, 0, 1, 1, 5, 1, 0x81, 1, 'a', 1, 1, 0, 0, 0});
+    auto add = [&](std::string const& kind, std::uint8_t what, bytes_view bytes) {
+        for (std::size_t k = 0; k < std::size(kinds); ++k)
+            if (kind == kinds[k]) {
+                out.push_back({std::uint8_t(k), what});
+                out.back().insert(out.back().end(), bytes.begin(), bytes.end());
+            }
+    };
+    auto& type = static_cast<struct_part const&>(part_of<sampled::every>());
+    rig::replica a(rig::writer(1), {&type}), b(rig::writer(2), {&type});
+    auto said = [&](std::optional<rig::entry> const& e, rig::replica& other) {
+        if (!e) return;
+        other.absorb(*e);
+        decoder in(e->deltas[0].second);
+        auto head = in.u();
+        if (head % 2 == 0)
+            each_member(type, in, head / 2, [&](std::string const& kind, bytes_view bytes) { add(kind, 0, bytes); });
+    };
+    for (int n = 0; n < 6; ++n) {
+        auto one = a.turn([&] { sampled::change(a.get<sampled::every>(), n); });
+        auto two = b.turn([&] { sampled::change(b.get<sampled::every>(), n + 1); });
+        said(one, b);
+        said(two, a);
+        auto state = a.save();
+        decoder in(state.objects[0]);
+        auto count = in.u();
+        each_member(type, in, count, [&](std::string const& kind, bytes_view bytes) { add(kind, 1, bytes); });
+    }
     return out;
 }
