@@ -125,9 +125,10 @@ void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
 }
 
 void space_body::ring_watches() {
-    auto ring = std::move(touched_watches_);
+    for (auto w : touched_watches_)
+        if (std::find(ringing_.begin(), ringing_.end(), w) == ringing_.end()) ringing_.push_back(w);
     touched_watches_.clear();
-    for (auto w : ring) w->ring();
+    each_ringing([](object_watch& w) { w.ring(); });
 }
 
 } // namespace dunlin

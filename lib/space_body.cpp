@@ -112,11 +112,10 @@ void space_body::stop() {
             auto call = std::move(h);
             std::move(call)(node_errc::stopped, nullptr);
         }
-    std::vector<object_watch*> watches(type_watches_);
     for (auto o : objects_)
-        if (o->watches) watches.insert(watches.end(), o->watches->begin(), o->watches->end());
-    for (auto& [name, t] : types_) watches.insert(watches.end(), t->watches.begin(), t->watches.end());
-    for (auto w : watches) w->stop();
+        if (o->watches) ringing_.insert(ringing_.end(), o->watches->begin(), o->watches->end());
+    for (auto& [name, t] : types_) ringing_.insert(ringing_.end(), t->watches.begin(), t->watches.end());
+    each_ringing([](object_watch& w) { w.stop(); });
     on_entry = nullptr;
 }
 
@@ -285,9 +284,19 @@ void space_body::add_watch(object_watch* w, object* o, object_type* t) {
     if (w->told() == object_watch::when::saved) type_watches_.push_back(w);
 }
 
+/// Whoever is told may destroy watches, itself too: remove_watch takes those from the list.
+void space_body::each_ringing(std::function<void(object_watch&)> const& f) {
+    while (!ringing_.empty()) {
+        auto w = ringing_.front();
+        ringing_.pop_front();
+        f(*w);
+    }
+}
+
 void space_body::remove_watch(object_watch* w, object* o, object_type* t) {
     std::erase(type_watches_, w);
     std::erase(touched_watches_, w);
+    std::erase(ringing_, w);
     if (!o) return void(std::erase(t->watches, w));
     std::erase(*o->watches, w);
     if (o->watches->empty()) delete o->watches, o->watches = nullptr;

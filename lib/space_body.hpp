@@ -219,6 +219,7 @@ private:
     std::vector<copier> syncers_;
     std::vector<std::unique_ptr<done_handler>> ready_waiters_;
     std::vector<object_watch*> touched_watches_;
+    std::deque<object_watch*> ringing_; // about to be told
     bool commit_posted_ = false;
     boost::system::error_code store_error_;
 
@@ -275,6 +276,7 @@ private:
     void advanced(std::uint32_t slot);
     void tell(object& o, std::uint64_t members, bool remote, dot at);
     void ring_watches();
+    void each_ringing(std::function<void(object_watch&)> const& f);
 
     void entry_saved(std::uint64_t position, write_result const& r);
     void committed();

@@ -42,13 +42,17 @@ void space_body::committed() {
         auto h = std::move(savers_.front().handler);
         savers_.pop_front();
         std::move (*h)(boost::system::error_code());
+        if (stopped_) return; // whoever was told may have stopped the node, and its file is gone with it
     }
-    for (auto w : std::vector<object_watch*>(type_watches_)) w->saved(durable_), w->ring();
+    ringing_.insert(ringing_.end(), type_watches_.begin(), type_watches_.end());
+    each_ringing([this](object_watch& w) { w.saved(durable_), w.ring(); });
     check_copies();
+    if (stopped_) return;
     if (!overloaded()) {
         auto ready = std::move(ready_waiters_);
         ready_waiters_.clear();
         for (auto& h : ready) std::move (*h)(boost::system::error_code());
+        if (stopped_) return;
     }
     if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) checkpoint();
     make_room();

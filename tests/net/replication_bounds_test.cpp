@@ -186,7 +186,7 @@ TEST_F(bound, an_entry_that_the_space_refuses_is_not_asked_for_again) {
     EXPECT_LE(pulls, 1u);
 }
 
-TEST(hostile, a_peer_that_says_anything_at_all_stops_nothing) {
+TEST(hostile_peer, says_anything_at_all_and_stops_nothing) {
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
         world w(seed, 4, {});
         for (std::size_t b = 1; b < 3; ++b) w.up(0, b);
