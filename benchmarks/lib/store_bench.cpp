@@ -99,8 +99,8 @@ struct savers {
     bridge& in;
     std::uint64_t number = 0, answered = 0, wanted = 0;
     std::string body = std::string(100, 'e');
-    std::vector<steady::time_point> begun;
-    std::vector<double> us;
+    std::vector<steady::time_point> begun = {};
+    std::vector<double> us = {};
 
     void save(std::size_t saver) {
         begun[saver] = steady::now();
