@@ -1,4 +1,5 @@
 // The turn of a space: from the first mark to one entry.
+#include "../crdt/mutant.hpp"
 #include "../crdt/set.hpp"
 #include "entry_delta.hpp"
 #include "schema.hpp"
@@ -95,7 +96,8 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     auto const prior = heads_[self_].prior();
     for (auto slot : flush_table_.slots().subspan(1)) builder_.index(slot, table_);
     for (auto slot : advanced_)
-        if (slot != self_) (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
+        if (slot != self_ && !mutant("seal_forgets_dependencies"))
+            (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
     advanced_.clear();
     if (first_entry_ && pred_) builder_.follow(*pred_);
     scratch_.clear();
@@ -120,6 +122,7 @@ std::uint64_t space_body::publish(entry const& e, entry_body const&, std::uint64
         encoder bytes;
         one.write(bytes);
         auto writer = store_->intern(name_kind::writer, view_of_writer(e.writer));
+        if (mutant("log_tells_durable_before_the_commit")) durable_.see(dot(slot, e.number));
         log_bytes_since_ += bytes.size();
         store_->write(log_write{log_run{store_space_, writer, e.number, e.number}, bytes.take()},
                       [this, position](write_result const& r) { entry_saved(position, r); });
@@ -145,7 +148,7 @@ void space_body::begin_atomic() {
 std::uint64_t space_body::commit_atomic() {
     in_atomic_ = false;
     undo_.clear();
-    return seal_turn(~std::size_t(0)); // one entry, whatever its size
+    return seal_turn(mutant("seal_splits_atomic") ? 1 : ~std::size_t(0)); // one entry, whatever its size
 }
 
 void space_body::roll_back() {

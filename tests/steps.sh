@@ -236,6 +236,7 @@ all_tests() {
     build_step asan unit
     for program in $(test_programs); do gtest asan "$program" '-heavy_*:*/heavy_*'; done
     snippets
+    step 'planted bugs: list and sources agree' bash tests/mutants.sh --check
     for program in tests/fuzz/*_fuzz.cpp; do
         program=fuzz_$(basename "$program" _fuzz.cpp)
         step "$program for 3 seconds" "build/asan/$program" 3

@@ -3,6 +3,7 @@
 #include <dunlin/dunlin.hpp>
 #include <dunlin/lib/sim/cluster.hpp>
 #include <gtest/gtest.h>
+#include <iostream>
 
 namespace clusters {
 
@@ -19,7 +20,12 @@ struct player {
 };
 DUNLIN_OBJECT(player, name, score, friends, bag, online)
 
-inline std::uint64_t seed(std::uint64_t fallback) { return dunlin::sim::world::seed_from_env(fallback); }
+/// Told, so that the log of a test that failed has it.
+inline std::uint64_t seed(std::uint64_t fallback) {
+    auto chosen = dunlin::sim::world::seed_from_env(fallback);
+    std::cout << "[     SEED ] " << chosen << '\n';
+    return chosen;
+}
 
 /// Changes the player `key` at node i by `f`, and gives the receipt's dot a chance to be waited for with `saved`.
 template <class F> void change(cluster& c, std::size_t i, std::string key, F f, bool saved = false) {

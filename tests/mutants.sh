@@ -1,0 +1,110 @@
+# `./run mutants`: plants each known bug in turn and shows which check finds it, with its seed where it has one.
+#
+#   ./run mutants [--check | PATTERN...]     --check: only that list and sources agree; PATTERN: only bugs whose name
+#                                            matches
+#
+# crdt/mutant.hpp says how a bug is planted. A line of the list: AREA MUTANT PROGRAM FILTER. First every check must pass
+# without a bug. Fails if one does not, if a bug survives, if no check was run, and if list and sources
+# differ. Environment: DUNLIN_BUILD (folder), DUNLIN_JOBS.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+build=${DUNLIN_BUILD:-build/mutants}
+logs=$build/mutant_logs
+
+list() {
+    cat <<'LIST'
+merge     counter_greater_sum                    crdt_tests  counter.*
+merge     counter_equal_sums_open_epoch          crdt_tests  counter.*
+merge     set_join_revives_removed               crdt_tests  set.*
+merge     latest_forgets_losers                  crdt_tests  latest.*
+seal      seal_splits_atomic                     sim_tests   cluster.makes_one_entry_of_an_atomic
+seal      seal_forgets_dependencies              sim_tests   cluster.shows_no_effect_before_its_cause
+log       log_commits_without_sync               lib_tests   store_crash.no_power_cut*
+log       log_cuts_above_the_floor               lib_tests   store_file.never_cuts_above_the_floor
+log       log_cut_leaves_the_floor               sim_tests   cluster.brings_who_fell_below*
+log       log_tells_durable_before_the_commit    sim_tests   recovery.says_saved_only*
+recovery  recovery_believes_damage               lib_tests   store_damage.*
+recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.keeps_its_state*
+recovery  recovery_replays_what_the_row_holds    sim_tests   recovery.does_not_bring_back*
+recovery  recovery_takes_damage_for_absence      sim_tests   recovery.takes_a_damaged_row*
+protocol  protocol_splices_branches              net_tests   fork.*
+protocol  protocol_skips_dependencies            net_tests   all/gossip.*
+protocol  protocol_sends_first_entry_early       net_tests   all/gossip.*
+protocol  protocol_forgets_durable               net_tests   all/gossip.*
+protocol  protocol_waits_for_a_lost_range        net_tests   all/gossip.*
+protocol  protocol_takes_a_late_chunk            net_tests   all/gossip.*
+protocol  protocol_buffers_without_bound         net_tests   bound.*
+protocol  protocol_serves_held_entries           net_tests   all/gossip.*
+LIST
+}
+
+check_list() { # both ways: what is planted is listed, what is listed is planted
+    local planted listed
+    planted=$(grep -rhoE 'mutant\("[a-z_]+"\)' crdt net lib | sed 's/.*"\(.*\)".*/\1/' | sort -u)
+    listed=$(list | awk '{ print $2 }' | sort)
+    [ "$planted" = "$listed" ] && return
+    echo "The list of tests/mutants.sh and the sources differ (< planted, > listed):"
+    diff <(echo "$planted") <(echo "$listed") || true
+    return 1
+}
+
+run_check() { # MUTANT PROGRAM FILTER
+    DUNLIN_MUTANT=$1 timeout --kill-after=5 300 "$build/$2" --gtest_filter="$3" --gtest_fail_fast \
+        >"$logs/$1.log" 2>&1 </dev/null
+}
+
+# "NAME [SEED]" of the first test of a log that failed or that ended the program.
+killer() {
+    awk '
+        /^\[ RUN      \] / { name = $4; seed = said = ""; failed = 0; next }
+        /^\[     SEED \] / { if (!failed) seed = $NF; next }
+        / Failure$/ { failed = 1 }
+        /^\[  FAILED  \] / || /^\[       OK \] / { if (/FAILED/ && name != "") exit; name = ""; next }
+        said == "" && match(tolower($0), /seed[ =:]+[0-9]+/) {
+            said = substr($0, RSTART, RLENGTH)
+            sub(/.*[ =:]/, "", said)
+        }
+        END { print name, said != "" ? said : seed }' "$1"
+}
+
+check_list
+case ${1:-} in
+--check) exit ;;
+esac
+wanted() { if [ $# = 0 ]; then list; else list | awk -v p="$(IFS='|' && echo "$*")" '$2 ~ p'; fi; }
+chosen=$(wanted "$@")
+[ -n "$chosen" ] || { echo "No planted bug is called like that." && exit 1; }
+
+mkdir -p "$logs"
+cmake --build "$build" -j "${DUNLIN_JOBS:-2}" --target $(awk '{ print $3 }' <<<"$chosen" | sort -u)
+
+failed=0 killed=0 survived=0
+while read -r program filter; do
+    if run_check none "$program" "$filter" && grep -qE '^\[  PASSED  \] [1-9]' "$logs/none.log"; then
+        printf 'passes    %-10s %s\n' "$program" "$filter"
+    else
+        printf 'FAILED    %-10s %s, without any bug\n' "$program" "$filter"
+        tail -n 30 "$logs/none.log"
+        failed=$((failed + 1))
+    fi
+done < <(awk '{ print $3, $4 }' <<<"$chosen" | sort -u)
+
+while read -r area name program filter; do
+    if run_check "$name" "$program" "$filter"; then
+        printf 'SURVIVED  %-9s %-38s %s %s\n' "$area" "$name" "$program" "$filter"
+        survived=$((survived + 1))
+        continue
+    fi
+    read -r check seed < <(killer "$logs/$name.log")
+    if [ -z "$check" ]; then
+        printf 'FAILED    %-9s %-38s no test ran, see %s\n' "$area" "$name" "$logs/$name.log"
+        failed=$((failed + 1))
+        continue
+    fi
+    with=${seed:+seed $seed}
+    printf 'killed    %-9s %-38s by %s, %s\n' "$area" "$name" "$check" "${with:-no seed needed}"
+    killed=$((killed + 1))
+done <<<"$chosen"
+
+echo "$killed killed, $survived survived, $failed failed"
+[ $failed = 0 ] && [ $survived = 0 ]

@@ -1,0 +1,110 @@
+// What a node makes of its file when it comes back: after a state from a peer, and after damage.
+#include "cluster_fixture.hpp"
+#include <dunlin/lib/sqlite.hpp>
+
+using namespace clusters;
+
+namespace {
+/// Runs SQL on the file of a node that does not run; the number of rows it changed.
+int change_file(cluster& c, std::size_t i, std::string const& sql) {
+    sqlite3* db = nullptr;
+    int changed = -1;
+    constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2("node.db", &db, flags, c.disk(i).vfs_name()) == SQLITE_OK) {
+        auto all = "PRAGMA locking_mode=EXCLUSIVE;" + sql;
+        EXPECT_EQ(sqlite3_exec(db, all.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+        changed = sqlite3_changes(db);
+    }
+    sqlite3_close(db);
+    return changed;
+}
+} // namespace
+
+// The row of an object may hold more than the log rows before it: a peer's state said that an element is gone. Its
+// insertion stands in a log row that is replayed at start; the row says that it holds it.
+TEST(recovery, does_not_bring_back_what_a_state_took) {
+    cluster c(2, seed(31), [](std::size_t i, dunlin::options& o) {
+        if (i == 0) o.log_budget(64 << 10);
+    });
+    change(c, 0, "alice", [](player& p) { p.score += 1, p.friends.insert("gone"), p.bag["gone"] += 1; });
+    ASSERT_SETTLES(c);
+    c.advance(2s);
+    c.crash(1);
+    for (int k = 0; k < 400; ++k) {
+        std::string name(1000, char('a' + k % 26));
+        change(c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
+    }
+    change(c, 0, "alice", [](player& p) { p.friends.erase("gone"), p.bag.erase("gone"); });
+    c.advance(10s);
+    c.restart(1);
+    ASSERT_SETTLES(c);
+    c.advance(2s);
+    for (int k = 0; k < 3; ++k) {
+        c.crash(1);
+        c.restart(1);
+        EXPECT_FALSE(look(c, 1, "alice", [](player& p) { return p.friends.contains("gone"); }));
+        EXPECT_FALSE(look(c, 1, "alice", [](player& p) { return p.bag.contains("gone"); }));
+        ASSERT_SETTLES(c);
+    }
+    EXPECT_EQ(score(c, 1, "alice"), 1);
+}
+
+// A damaged row is unknown, not absent: it is not shown as empty, deletes nothing anywhere, and comes back from a peer.
+TEST(recovery, takes_a_damaged_row_for_unknown_and_fetches_it) {
+    cluster c(2, seed(32), [](std::size_t i, dunlin::options& o) {
+        if (i == 1) o.memory(8 << 10); // so that objects go to their rows
+    });
+    for (auto key : {"alice", "bob"})
+        change(c, 1, key, [](player& p) { p.score += 7, p.name = "A", p.friends.insert("x"), p.bag["sword"] += 2; });
+    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
+    ASSERT_SETTLES(c);
+    c.advance(2s);
+    c.stop(1);
+    auto damage = "UPDATE object SET state = zeroblob(length(state)) WHERE key = CAST('alice' AS BLOB)";
+    ASSERT_EQ(change_file(c, 1, damage), 1);
+    c.partition({0}, {1});
+    c.restart(1);
+    bool unknown = c.run(1, [](dunlin::node& n) -> awaitable<bool> {
+        try {
+            dunlin::ref<player> p = co_await n.open<player>("alice");
+        } catch (boost::system::system_error const& e) {
+            co_return e.code() == dunlin::make_error_code(dunlin::node_errc::object_unknown);
+        }
+        co_return false;
+    });
+    EXPECT_TRUE(unknown);
+    EXPECT_EQ(score(c, 1, "bob"), 7);
+    change(c, 1, "bob", [](player& p) { p.score += 1; });
+    c.heal();
+    c.advance(30s);
+    EXPECT_EQ(score(c, 0, "alice"), 7) << "the damage of one node is nobody's deletion";
+    EXPECT_EQ(score(c, 1, "alice"), 7);
+    EXPECT_TRUE(look(c, 1, "alice", [](player& p) { return p.friends.contains("x"); }));
+    EXPECT_EQ(score(c, 0, "bob"), 8);
+    ASSERT_SETTLES(c);
+}
+
+TEST(recovery, says_saved_only_when_the_disk_has_it) {
+    cluster c(1, seed(33));
+    change(c, 0, "alice", [](player& p) { p.score += 1; }, true);
+    c.advance(2s);
+    c.disk(0).set_room(c.disk(0).used_bytes());
+    bool saved = false;
+    c.spawn(0, [&](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("alice");
+        p->name = std::string(100'000, 'x');
+        auto r = n.seal();
+        EXPECT_FALSE(r.is_saved());
+        co_await r.saved();
+        saved = true;
+    });
+    c.advance(10s);
+    EXPECT_FALSE(saved) << "there is no room for it";
+    EXPECT_EQ(score(c, 0, "alice"), 1) << "memory goes on";
+    c.disk(0).set_room(std::uint64_t(-1));
+    c.advance(10s);
+    EXPECT_TRUE(saved);
+    c.crash(0);
+    c.restart(0);
+    EXPECT_EQ(look(c, 0, "alice", [](player& p) { return p.name.value().size(); }), 100'000u);
+}
