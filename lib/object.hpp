@@ -28,6 +28,7 @@ using order_hook = boost::intrusive::set_member_hook<boost::intrusive::optimize_
 /// One type of objects in one space.
 struct object_type {
     std::string name;
+    std::uint64_t name_hash = 0;
     struct_part const* part = nullptr;  // of the program's struct, or a shape
     bool known = false;                 // the program has a struct for it
     bool described = false;             // its lines stand in the schema of the space
@@ -36,6 +37,16 @@ struct object_type {
     std::size_t resident = 0;
     struct order;
     std::shared_ptr<order> by_hash; // its objects in memory
+};
+
+/// One object, in memory or not. Ordered by names, never by address: equal runs in equal order.
+struct type_and_key {
+    object_type* type;
+    std::string key;
+    friend bool operator==(type_and_key const&, type_and_key const&) = default;
+    friend bool operator<(type_and_key const& a, type_and_key const& b) {
+        return a.type != b.type ? a.type->name < b.type->name : a.key < b.key;
+    }
 };
 
 class object final : public owner {

@@ -166,7 +166,6 @@ private:
     bool stopped_ = false, loaded_ = false;
 
     // objects
-    struct by_name;
     struct object_key {
         object_type const* type;
         std::string_view key;
@@ -189,7 +188,7 @@ private:
     used_list used_;
     unsaved_list unsaved_;
     std::size_t resident_bytes_ = 0;
-    std::map<std::pair<object_type*, std::string>, std::vector<open_handler>> loading_;
+    std::map<type_and_key, std::vector<open_handler>> loading_;
     std::vector<object_watch*> type_watches_;
     static constexpr char const* schema_name = "dunlin.schema";
     static constexpr char const* schema_key = "schema";
@@ -198,7 +197,7 @@ private:
         std::uint32_t queued = 0;
         bool wanted = false; // to be loaded when they are answered
     };
-    std::map<std::pair<object_type*, std::string>, row_writes> cold_in_flight_;
+    std::map<type_and_key, row_writes> cold_in_flight_;
 
     // turn
     std::vector<object*> turn_;
@@ -237,7 +236,7 @@ private:
     std::vector<std::unique_ptr<transfer>> transfers_;
     std::uint64_t last_token_ = 0;
     bool joining_state_ = false;
-    std::set<std::pair<object_type*, std::string>> joined_; // rows that were joined already
+    std::set<type_and_key> joined_; // rows that were joined already
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 

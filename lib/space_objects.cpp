@@ -11,13 +11,14 @@ std::size_t space_body::object_hash_of::operator()(object const* o) const {
     return (*this)(object_key{o->type, o->key});
 }
 std::size_t space_body::object_hash_of::operator()(object_key const& k) const {
-    return hash_bytes(k.key) ^ (reinterpret_cast<std::size_t>(k.type) * 0x9E3779B97F4A7C15u);
+    return hash_bytes(k.key) ^ (k.type->name_hash * 0x9E3779B97F4A7C15u);
 }
 
 object_type& space_body::make_type(std::string_view name, struct_part const* part, bool known) {
     if (auto it = types_.find(name); it != types_.end()) return *it->second;
     auto t = std::make_unique<object_type>();
     t->name = name;
+    t->name_hash = hash_bytes(name);
     t->part = part ? part : static_cast<struct_part const*>(shapes_.object(name));
     t->known = known;
     t->by_hash = std::make_shared<object_type::order>();
@@ -120,7 +121,7 @@ void space_body::make_room() {
 /// The deltas that wait for a cold object go to its row. Until they are there nobody may load it. False: not now.
 bool space_body::write_cold(cold_deltas::place const& where) {
     auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
-    std::pair<object_type*, std::string> name{&type, where.key};
+    type_and_key name{&type, where.key};
     if (cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
     if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
     auto w = cold_.take(where.type, where.key);
@@ -130,7 +131,7 @@ bool space_body::write_cold(cold_deltas::place const& where) {
 
 /// Of an object that is not in memory. Nobody loads it until that is answered: a load overtakes what is queued.
 void space_body::write_row(object_type& type, std::string const& key, store_write write) {
-    std::pair<object_type*, std::string> name{&type, key};
+    type_and_key name{&type, key};
     ++cold_in_flight_[name].queued;
     store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const&) {
         back([this, self, name] {
@@ -140,7 +141,7 @@ void space_body::write_row(object_type& type, std::string const& key, store_writ
             if (it == cold_in_flight_.end() || --it->second.queued) return;
             bool wanted = it->second.wanted;
             cold_in_flight_.erase(it);
-            if (wanted) load(*name.first, name.second);
+            if (wanted) load(*name.type, name.key);
             rows_moved();
         })();
     });

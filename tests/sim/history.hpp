@@ -1,10 +1,11 @@
 // A random history of a cluster, drawn by its seed, and the checks that must hold whatever happens in it.
 //
-//   nodes 3 to 5; changes of all types, atomics that succeed, say no and throw; watches; partitions, loss and delay;
+//   nodes 3 to 5; disks from quick to slow, some of which die in the middle of a commit; changes of all types, atomics that succeed, say no and throw; watches; partitions, loss and delay;
 //   crashes and kills with restarts; tiny memory, so that objects leave it; sometimes a tiny log
 //
 // Checks   equal vectors, equal digests (whenever vectors are equal) | what was confirmed as saved is there in the end,
-// and nothing that was not attempted: a counter for each node | two accounts always sum to 0: an atomic is whole |
+// and nothing that was not attempted: a counter for each run of each node, since a run that ends may lose what it was
+// not told is saved, and its count says nothing of the run before | two accounts always sum to 0: an atomic is whole |
 // watch(saved) tells only what is on disk | after healing all converge within a bound
 #pragma once
 #include "cluster_fixture.hpp"
@@ -16,8 +17,13 @@ struct history {
     dunlin::sim::generator chance;
     std::size_t nodes;
     cluster c;
-    std::vector<long> attempted, confirmed;
+    struct run_count {
+        std::string key;
+        long attempted = 0, confirmed = 0;
+    };
+    std::vector<std::vector<run_count>> counts; // by node and run
     std::string failure;
+    long lost = 0; // changes that a crash took: none of them was confirmed
 
     explicit history(std::uint64_t s)
         : seed(s), chance(s, "history"), nodes(3 + s % 3),
@@ -26,7 +32,9 @@ struct history {
                 if (s % 4 < 2) o.memory(24 << 10);
                 if (s % 5 == 0) o.log_budget(32 << 10);
             }),
-          attempted(nodes), confirmed(nodes) {}
+          counts(nodes) {
+        for (std::size_t i = 0; i < nodes; ++i) c.disk(i).timing.sync_mean = std::chrono::microseconds(s % 3 * 5000);
+    }
 
     /// Empty, or what went wrong.
     std::string run(int steps = 120) {
@@ -52,7 +60,9 @@ private:
 
     /// A run of node i: it writes and waits, and something watches.
     void live(std::size_t i) {
-        c.spawn(i, [this, i](dunlin::node& n) { return writes(n, i); });
+        counts[i].push_back({"n" + std::to_string(i) + "/" + std::to_string(counts[i].size())});
+        auto mine = counts[i].size() - 1;
+        c.spawn(i, [this, i, mine](dunlin::node& n) { return writes(n, i, mine); });
         c.spawn(i, [this](dunlin::node& n) { return watches(n); });
     }
 
@@ -67,7 +77,15 @@ private:
         }
     }
 
-    awaitable<void> writes(dunlin::node& n, std::size_t i) {
+    awaitable<void> writes(dunlin::node& n, std::size_t i, std::size_t run) {
+        try {
+            co_await writes_on(n, i, run);
+        } catch (boost::system::system_error const& e) { // its disk has died: soon it will
+            if (!c.disk(i).dead()) throw;
+        }
+    }
+
+    awaitable<void> writes_on(dunlin::node& n, std::size_t i, std::size_t run) {
         for (;;) {
             co_await n.ready();
             dunlin::ref<player> total = co_await n.open<player>("total");
@@ -75,24 +93,24 @@ private:
             dunlin::ref<player> right = co_await n.open<player>("right");
             auto key = "p" + std::to_string(chance.below(40));
             dunlin::ref<player> some = co_await n.open<player>(key);
-            auto r = acts(n, i, *total, left, right, *some);
-            auto want = attempted[i];
+            auto r = acts(n, counts[i][run], *total, left, right, *some);
+            auto want = counts[i][run].attempted;
             if (!r) continue; // overloaded: ready() waits
             if (chance.happens(0.6)) {
                 co_await r->saved();
-                confirmed[i] = std::max(confirmed[i], want);
+                counts[i][run].confirmed = std::max(counts[i][run].confirmed, want);
             }
             auto pause = std::chrono::milliseconds(chance.below(40));
             co_await c.time().sleep(pause);
         }
     }
 
-    std::optional<dunlin::receipt> acts(dunlin::node& n, std::size_t i, player& total, dunlin::ref<player>& left,
+    std::optional<dunlin::receipt> acts(dunlin::node& n, run_count& mine, player& total, dunlin::ref<player>& left,
                                         dunlin::ref<player>& right, player& some) {
         if (long(left->score) + long(right->score) != 0) fail("an atomic was seen half");
         try {
-            total.bag["n" + std::to_string(i)] += 1;
-            ++attempted[i]; // made: nothing comes between the two
+            total.bag[mine.key] += 1;
+            ++mine.attempted; // made: nothing comes between the two
             play(some);
             auto r = n.seal();
             trade(n, left, right);
@@ -137,7 +155,11 @@ private:
         case 0: {
             auto i = any();
             if (!c.running(i)) break;
-            if (chance.happens(0.7))
+            if (chance.happens(0.3)) {
+                c.disk(i).cut_power_after(1 + chance.below(30));
+                c.advance(std::chrono::milliseconds(chance.below(300)));
+                c.crash(i);
+            } else if (chance.happens(0.6))
                 c.crash(i);
             else
                 c.kill(i);
@@ -181,12 +203,17 @@ private:
             c.restart(i);
         }
         if (!c.settle(std::chrono::minutes(3))) return fail("no convergence\n" + c.describe());
-        for (std::size_t i = 0; i < nodes; ++i) {
-            long there = look(c, nodes - 1 - i, "total", [i](player& p) -> long { return p.bag["n" + std::to_string(i)]; });
-            if (there < confirmed[i] || there > attempted[i])
-                fail("n" + std::to_string(i) + " confirmed " + std::to_string(confirmed[i]) + ", attempted " + std::to_string(attempted[i]) + ", there are " + std::to_string(there));
-        }
+        for (std::size_t i = 0; i < nodes; ++i)
+            for (auto& run : counts[i]) check(run, nodes - 1 - i);
         if (score(c, 0, "left") + score(c, 0, "right") != 0) fail("an atomic was applied half");
+    }
+
+    void check(run_count const& run, std::size_t at) {
+        long there = look(c, at, "total", [&](player& p) -> long { return p.bag[run.key]; });
+        if (there < run.confirmed || there > run.attempted)
+            fail("run " + run.key + " confirmed " + std::to_string(run.confirmed) + ", attempted " +
+                 std::to_string(run.attempted) + ", there are " + std::to_string(there));
+        lost += run.attempted - there;
     }
 };
 

@@ -4,18 +4,17 @@
 using namespace clusters;
 
 namespace {
-// OPEN: in about half of its runs this history ends with one change fewer than a node was told is saved. The cause is
-// not known; it may be a loss. It is left out below so that the others can be run, and is no promise kept.
-constexpr std::uint64_t open_seed = 110;
-
 void histories(std::uint64_t from, std::uint64_t count) {
     if (std::getenv("DUNLIN_SEED")) from = seed(0), count = 1;
+    long lost = 0;
     for (auto s = from; s < from + count; ++s) {
-        if (s == open_seed && !std::getenv("DUNLIN_SEED")) continue;
         history h(s);
         EXPECT_EQ(h.run(), "");
         if (testing::Test::HasFailure()) return;
+        lost += h.lost;
+        if (count == 1) std::cout << "seed " << s << ", fingerprint " << h.c.time().fingerprint() << ", lost " << h.lost << '\n';
     }
+    if (count > 1) EXPECT_GT(lost, 0) << "no crash took anything: these histories cannot show that saved is saved";
 }
 } // namespace
 
@@ -24,6 +23,19 @@ TEST(heavy_seeds, keep_every_promise_51_to_100) { histories(51, 50); }
 TEST(heavy_seeds, keep_every_promise_101_to_150) { histories(101, 50); }
 TEST(heavy_seeds, keep_every_promise_151_to_200) { histories(151, 50); }
 
-TEST(heavy_seeds, open_seed_110_may_lose_a_saved_change) {
-    GTEST_SKIP() << "OPEN, docs/status.md: seed 110 may lose a saved change; run it with DUNLIN_SEED=110";
+TEST(heavy_seeds, run_equally_when_they_are_equal) {
+    auto run = [](std::uint64_t s) {
+        history h(s);
+        EXPECT_EQ(h.run(60), "");
+        return h.c.time().fingerprint();
+    };
+    std::set<std::uint64_t> different;
+    for (auto s : {110, 17, 5}) {
+        auto first = run(std::uint64_t(s));
+        std::vector<std::unique_ptr<char[]>> elsewhere; // other addresses
+        for (std::size_t n = 1; n < 5000; ++n) elsewhere.push_back(std::make_unique<char[]>(n));
+        EXPECT_EQ(run(std::uint64_t(s)), first) << "seed " << s;
+        different.insert(first);
+    }
+    EXPECT_EQ(different.size(), 3u);
 }
