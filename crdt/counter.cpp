@@ -182,6 +182,11 @@ public:
         c.settle_turn();
         return true;
     }
+    std::size_t weigh(void const* v) const override {
+        std::size_t bytes = 48;
+        if (at(v).erased_) at(v).each([&](counter::slot const&) { bytes += 48; });
+        return bytes;
+    }
     void rollback(void* v) const override { at(v).settle_turn(); }
     void erase(void* v) const override { at(v).reset(); }
     void collect(void const*, removal&) const override {}

@@ -38,6 +38,7 @@ public:
         if (on) x.dots_.assign(f.at);
         return settle(x, said);
     }
+    std::size_t weigh(void const* v) const override { return 32 + 16 * at(v).dots_.size(); }
     void rollback(void* v) const override { settle(at(v), false); }
     void erase(void* v) const override { at(v).disable(); }
     void collect(void const* v, removal& r) const override { at(v).dots_.collect(r); }

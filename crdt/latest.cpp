@@ -101,6 +101,11 @@ public:
         put_own(v, f.out);
         return settle(x, true);
     }
+    std::size_t weigh(void const* v) const override {
+        auto& x = at(v);
+        if (x.change_ == change::none) return 0;
+        return 96 + heap_bytes(v) + (x.beside_ ? 16 * x.beside_->losers.size() : 0);
+    }
     void rollback(void* v) const override { settle(at(v), false); }
     void erase(void* v) const override { access_.reset(v); }
     void collect(void const* v, removal& r) const override {

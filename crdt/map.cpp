@@ -149,7 +149,8 @@ public:
     static void* reach(body& x, map_part const& mine, bytes_view path) {
         decoder in(path);
         auto key = in.bytes();
-        if (key.size() > value_bytes_max) throw_out_of_bound("map: a key is at most 1 MiB");
+        if (key.size() > value_bytes_max || path.size() > value_bytes_max + 16)
+            throw_out_of_bound("map: a key, with those above it, is at most 1 MiB");
         x.touch(); // may be refused: before anything is made
         auto& r = mine.rows_of(x);
         auto p = r.make(key);
@@ -179,18 +180,27 @@ public:
         if (!gone.empty()) f.out.u(gone.size()), f.put(gone);
         std::uint64_t said = 0;
         std::vector<std::uint32_t> vacant;
-        for (auto p : r.changes) {
+        std::size_t done = 0;
+        for (; done < r.changes.size() && !(said && f.full()); ++done) {
+            auto p = r.changes[done];
             auto before = f.out.size();
             put_value(f.out, key_, r.table_[p].key.view());
+            f.more = false;
             if (child_.flush(r.value(p), f))
                 ++said;
             else
                 f.out.resize(before);
+            if (f.more) break;
             r.table_[p].payload->dirty = 0;
             if (r.resettle(p)) vacant.push_back(p);
         }
         f.erased = below;
-        r.changes.clear();
+        f.more = done < r.changes.size();
+        r.changes.erase(r.changes.begin(), r.changes.begin() + std::ptrdiff_t(done));
+        if (f.more) { // positions must stay: what is empty goes with the last entry
+            r.changes.insert(r.changes.end(), vacant.begin(), vacant.end());
+            return f.out.patch(start, said * 2 + !gone.empty()), true;
+        }
         r.sweep(vacant);
         if (!said && gone.empty()) return f.out.resize(start), settle(x, false);
         f.out.patch(start, said * 2 + !gone.empty());
@@ -211,6 +221,13 @@ public:
             r.sweep(vacant);
         }
         settle(x, false);
+    }
+    std::size_t weigh(void const* v) const override {
+        auto r = at(v).rows_.get();
+        std::size_t bytes = 16;
+        if (!r) return bytes;
+        for (auto p : r->changes) bytes += r->table_[p].key.view().size() + 16 + child_.weigh(r->value(p));
+        return bytes + (r->cleared ? removal_bytes(*this, v) : 0);
     }
     void erase(void* v) const override { at(v).clear(); }
     void collect(void const* v, removal& gone) const override {

@@ -44,8 +44,11 @@ public:
     /// Nothing in it at all, not even a residue: may be forgotten.
     virtual bool vacant(void const* v) const = 0;
 
-    /// Writes this turn's change, puts it under f.at, clears the marks. False: nothing to say, nothing written.
+    /// Writes this turn's change, puts it under f.at, clears the marks. False: nothing to say, nothing written. With
+    /// f.more not everything was written: flush again, into the next entry, before anything else happens.
     virtual bool flush(void* v, flushing& f) const = 0;
+    /// At most so many bytes would flush write.
+    virtual std::size_t weigh(void const* v) const = 0;
     /// Takes this turn's change back, but for registers' values, which the undo log holds.
     virtual void rollback(void* v) const = 0;
     /// A change: everything that is seen here goes.
@@ -75,5 +78,14 @@ private:
     std::string kind_;
     std::size_t size_;
 };
+
+/// At most so many bytes has a removal of all that is settled here: one dot a writer.
+inline std::size_t removal_bytes(part const& p, void const* v) {
+    slot_set used;
+    p.each_slot(v, used);
+    std::size_t bytes = 16;
+    used.each([&](std::uint32_t) { bytes += 16; });
+    return bytes;
+}
 
 } // namespace dunlin

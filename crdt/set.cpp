@@ -90,14 +90,21 @@ public:
         // The head is written when the number of elements is known: most turns have few, one byte is reserved.
         f.out.u8(0);
         if (!gone.empty()) f.out.u(gone.size()), f.put(gone);
-        for (auto p : r.changed) {
+        std::size_t done = 0;
+        for (; done < r.changed.size() && !(said && f.full()); ++done) {
+            auto p = r.changed[done];
             said += one(r.elements[p], f);
             if (r.elements[p].key.mark() == body::removed)
                 sweep.push_back(p);
             else
                 r.elements[p].key.mark(body::settled);
         }
-        r.changed.clear();
+        f.more = done < r.changed.size();
+        r.changed.erase(r.changed.begin(), r.changed.begin() + std::ptrdiff_t(done));
+        if (f.more) { // positions must stay: what is out goes with the last entry, and has no more to say
+            for (auto p : sweep) r.elements[p].payload.clear(), r.changed.push_back(p);
+            return f.out.patch(start, said * 2 + !gone.empty()), true;
+        }
         std::sort(sweep.begin(), sweep.end(), std::greater<>());
         for (auto p : sweep) r.elements.erase(p);
         if (!said && gone.empty()) return f.out.resize(start), settle(x, false);
@@ -119,6 +126,13 @@ public:
             for (auto p : sweep) r.elements.erase(p);
         }
         settle(x, false);
+    }
+    std::size_t weigh(void const* v) const override {
+        auto r = at(v).rows_.get();
+        std::size_t bytes = 16;
+        if (!r) return bytes;
+        for (auto p : r->changed) bytes += r->elements[p].key.view().size() + 24 + 16 * r->elements[p].payload.size();
+        return bytes + (r->cleared ? removal_bytes(*this, v) : 0);
     }
     void erase(void* v) const override { at(v).clear(); }
     void collect(void const* v, removal& r) const override {

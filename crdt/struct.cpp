@@ -69,10 +69,12 @@ bool struct_part::flush(void* v, flushing& f) const {
     auto below = f.erased;
     f.erased = below || erased;
     std::uint64_t said = 0;
+    std::uint32_t left = 0; // members that the entry has no room for
     auto one = [&](std::uint32_t id, part const& type, void* x) {
         auto before = f.out.size();
         f.out.u32(id), f.out.u8(0);
         auto body = f.out.size();
+        f.more = false;
         if (type.flush(x, f))
             f.out.patch(body - 1, f.out.size() - body), ++said;
         else
@@ -82,15 +84,27 @@ bool struct_part::flush(void* v, flushing& f) const {
     auto other = x ? x->begin() : std::vector<extras::item>::const_iterator();
     for (auto& m : members_) {
         for (; x && other != x->end() && other->id < m.id; ++other) one(other->id, *other->type, other->value);
-        if (h.dirty & header::bit(m.number)) one(m.id, *m.type, at(v, m.offset));
+        if (!(h.dirty & header::bit(m.number))) continue;
+        f.more = said && f.full();
+        if (!f.more) one(m.id, *m.type, at(v, m.offset));
+        if (f.more) left |= header::bit(m.number);
     }
     for (; x && other != x->end(); ++other) one(other->id, *other->type, other->value);
     if (x) x->tidy();
     f.erased = below;
-    h.dirty = 0;
+    f.more = left;
+    h.dirty = left;
     if (!said && gone.empty()) return f.out.resize(start), false;
     f.out.patch(start, said * 2 + !gone.empty());
     return true;
+}
+
+std::size_t struct_part::weigh(void const* v) const {
+    auto& h = head(const_cast<void*>(v));
+    std::size_t bytes = 16;
+    if (h.dirty & header::erased) bytes += removal_bytes(*this, v);
+    each(v, [&](part const& p, void const* x) { bytes += p.weigh(x) + 16; });
+    return bytes;
 }
 
 void struct_part::rollback(void* v) const {

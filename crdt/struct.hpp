@@ -41,6 +41,7 @@ public:
     bool live(void const* v) const override;
     bool vacant(void const* v) const override;
     bool flush(void* v, flushing& f) const override;
+    std::size_t weigh(void const* v) const override;
     void rollback(void* v) const override;
     void erase(void* v) const override;
     void collect(void const* v, removal& r) const override;

@@ -190,6 +190,8 @@ public:
         return {};
     }
     std::optional<entry> seal();
+    /// The same in as many entries as it takes, if one is full at so many bytes.
+    std::vector<entry> seal_in_parts(std::size_t full_at_bytes);
     absorbed absorb(entry const& e);
     void join(state const& other);
     state save() const;
@@ -226,6 +228,33 @@ inline std::optional<entry> replica::seal() {
     for (auto s : table.slots()) e.table.push_back(writers_.id(s));
     vector_.see(at);
     return e;
+}
+
+inline std::vector<entry> replica::seal_in_parts(std::size_t full_at_bytes) {
+    std::vector<entry> all;
+    auto changed = std::exchange(touched_, {});
+    for (std::size_t n = 0; n < changed.size();) {
+        entry e{writers_.id(self_), vector_[self_] + 1, clock, {}, seen(), {}};
+        dunlin::encoder out;
+        dunlin::entry_writers table;
+        table.begin(self_);
+        dunlin::flushing f{out, table, dunlin::dot(self_, e.number), clock};
+        f.full_at_bytes = full_at_bytes;
+        auto o = changed[n];
+        bool said = o->type().flush(o->value(), f);
+        must(said == (out.size() > 0), "flush said nothing and wrote something, or the other way round");
+        must(said || !f.more, "a full entry with nothing in it");
+        if (!f.more) ++n;
+        if (!said) continue;
+        std::size_t at = 0;
+        while (objects_[at].get() != o) ++at;
+        e.deltas.emplace_back(at, std::string(out.view()));
+        for (auto s : table.slots()) e.table.push_back(writers_.id(s));
+        vector_.see(dunlin::dot(self_, e.number));
+        all.push_back(std::move(e));
+    }
+    must(touched_.empty(), "flush touched its object");
+    return all;
 }
 
 inline absorbed replica::absorb(entry const& e) {
