@@ -30,6 +30,30 @@ entry_log::item const& entry_log::saved(std::uint64_t position, std::uint64_t id
     return e;
 }
 
+void entry_log::reopened(std::vector<file_row> const& rows) {
+    rows_.clear();
+    version_vector held;
+    for (auto& r : rows) {
+        row_found(r.id, r.runs);
+        for (auto& x : r.runs) held.raise(x.slot, x.last);
+    }
+    while (!row_of_.empty() && row_of_.back().position >= first_position_) row_of_.pop_back();
+    saved_ = first_position_, unsaved_bytes_ = tail_bytes_;
+    auto holds = [](row const& r, dot d) {
+        return std::any_of(r.runs.begin(), r.runs.end(), [&](run const& x) {
+            return x.slot == d.slot() && x.first <= d.number() && d.number() <= x.last;
+        });
+    };
+    auto at_row = rows_.begin();
+    for (auto& e : tail_) { // they were written in this order
+        if (!held.covers(e.at)) break;
+        auto found = std::find_if(at_row, rows_.end(), [&](row const& r) { return holds(r, e.at); });
+        if (found != rows_.end() && (row_of_.empty() || row_of_.back().row != found->id))
+            at_row = found, row_of_.push_back({saved_, found->id});
+        ++saved_, unsaved_bytes_ -= cost(e);
+    }
+}
+
 void entry_log::pop_front() {
     tail_bytes_ -= cost(tail_.front());
     tail_.pop_front();

@@ -33,6 +33,12 @@ public:
     /// A row found at start, or the row in which the next unsaved entry was saved.
     void row_found(std::uint64_t row, std::vector<run> const& runs);
     item const& saved(std::uint64_t position, std::uint64_t row);
+    struct file_row {
+        std::uint64_t id;
+        std::vector<run> runs;
+    };
+    /// The file was opened again and holds these rows: what it lacks of the tail is unsaved.
+    void reopened(std::vector<file_row> const& rows);
     std::uint64_t saved_position() const { return saved_; } // everything below it is on disk
     /// Rows before this one were cut: the floor rises over what they held.
     void cut(std::uint64_t first_row);

@@ -21,7 +21,7 @@ struct node_body::opening final : store_sink {
 
     explicit opening(node_body& n) : node(n) {}
     void on_name(name_kind kind, std::uint32_t number, bytes_view bytes) override {
-        if (kind != name_kind::space) return;
+        if (kind != name_kind::space || bytes.starts_with(space_body::staging_prefix)) return;
         auto s = node.make_space(std::string(bytes), node.executor_);
         s->set_store_number(number);
         spaces[number] = s;
@@ -66,6 +66,7 @@ node_body::node_body(any_io_executor executor, options const& o, std::optional<s
             store_.emplace(executor_, seams_->clock);
         store_->on_state([this](store_state s, boost::system::error_code ec) {
             if (s == store_state::disk_full || s == store_state::broken) alarm("the file: " + ec.message());
+            if (s == store_state::broken) file_failed(ec);
         });
     } else {
         identity_.emplace(identity::make(seams_->chance));
@@ -79,6 +80,7 @@ node_body::~node_body() { drop(); }
 void node_body::drop() {
     if (stopped_ && spaces_.empty()) return;
     stopped_ = true;
+    reopen_timer_.reset();
     drop_links();
     for (auto& [name, s] : spaces_) s->stop();
     store_.reset();
@@ -160,14 +162,18 @@ void node_body::start(done_handler handler) {
         start_spaces();
 }
 
-void node_body::open_file() {
+store_options node_body::file_options() const {
     store_options o;
     o.path = options_.data();
     o.vfs = outside_ ? outside_->vfs : "";
     o.log_budget_bytes = options_.log_budget();
     o.cache_bytes = std::min<std::size_t>(64u << 20, options_.memory() / 4);
+    return o;
+}
+
+void node_body::open_file() {
     auto found = std::make_shared<opening>(*this);
-    store_->open(std::move(o), found,
+    store_->open(file_options(), found,
                  [this, weak = weak_from_this(), found](boost::system::error_code ec, store_summary) {
                      if (auto self = weak.lock()) opened(found, ec);
                  });
@@ -183,6 +189,68 @@ void node_body::opened(std::shared_ptr<opening> found, boost::system::error_code
     run.u(writer_.run);
     store_->write(meta_write{meta_run, run.take()});
     start_spaces();
+}
+
+/// What the file holds of each space, looked at when it is opened again.
+struct node_body::reopening final : store_sink {
+    std::map<std::uint32_t, std::vector<std::pair<std::uint64_t, std::vector<log_run>>>> rows; // by space
+    std::uint32_t run = 0;
+
+    void on_meta(std::uint32_t key, bytes_view value) override {
+        if (key == meta_run) run = std::uint32_t(decoder(value).u());
+    }
+    void on_log_heads(std::uint64_t row, std::vector<log_run> const& runs, std::size_t) override {
+        for (auto& r : runs) {
+            auto& of = rows[r.space];
+            if (of.empty() || of.back().first != row) of.push_back({row, {}});
+            of.back().second.push_back(r);
+        }
+    }
+};
+
+/// An outcome is unknown: the file is closed. It is opened again, later and later while that fails.
+void node_body::file_failed(boost::system::error_code ec) {
+    if (stopped_ || !writer_.run) return;
+    for (auto& [name, s] : spaces_)
+        boost::asio::post(s->executor(), [s = s, ec] { s->file_lost(ec); });
+    if (!reopen_timer_) reopen_timer_ = seams_->clock.make_timer(executor_);
+    reopen_timer_->expires_after(reopen_delay_, [this] { reopen(); });
+    reopen_delay_ = std::min(reopen_delay_ * 2, std::chrono::seconds(60));
+}
+
+void node_body::reopen() {
+    if (stopped_ || store_->state() != store_state::broken) return;
+    auto found = std::make_shared<reopening>();
+    store_->open(file_options(), found,
+                 [this, weak = weak_from_this(), found](boost::system::error_code ec, store_summary s) {
+                     if (auto self = weak.lock()) reopened(found, ec, s.floor);
+                 });
+}
+
+void node_body::reopened(std::shared_ptr<reopening> found, boost::system::error_code ec, std::uint64_t floor) {
+    if (stopped_) return;
+    if (ec) {
+        alarm("the file could not be opened again: " + ec.message());
+        return file_failed(ec);
+    }
+    if (found->run > writer_.run) // another process has run on it: its entries are not ours to go on from
+        return alarm("another process has used the file meanwhile: nothing more is saved; restart this node");
+    if (found->run < writer_.run) {
+        encoder run;
+        run.u(writer_.run);
+        store_->write(meta_write{meta_run, run.take()});
+    }
+    reopen_delay_ = std::chrono::seconds(1);
+    for (auto& [name, s] : spaces_) {
+        auto rows = std::make_shared<std::vector<std::pair<std::uint64_t, std::vector<log_run>>>>(
+            std::move(found->rows[s->store_number()]));
+        boost::asio::post(s->executor(), [s = s, rows, floor] {
+            std::vector<entry_log::file_row> here;
+            for (auto& [row, runs] : *rows) here.push_back({row, s->runs_here(runs)});
+            s->reopened(std::move(here), floor);
+        });
+    }
+    alarm("the file is open again: what it lacked is being written");
 }
 
 void node_body::start_space(std::shared_ptr<space_body> s) {

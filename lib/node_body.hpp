@@ -61,6 +61,8 @@ private:
     node_id id_{};
     writer_id writer_;
     std::optional<store> store_;
+    std::unique_ptr<timer> reopen_timer_;
+    std::chrono::seconds reopen_delay_{1};
     std::map<std::string, std::shared_ptr<space_body>> spaces_;
     std::unique_ptr<node_links> links_;
     std::vector<std::unique_ptr<done_handler>> starting_;
@@ -70,6 +72,11 @@ private:
     std::shared_ptr<space_body> make_space(std::string const& name, any_io_executor executor);
     void open_file();
     void opened(std::shared_ptr<opening> found, boost::system::error_code ec);
+    struct reopening;
+    void file_failed(boost::system::error_code ec);
+    void reopen();
+    void reopened(std::shared_ptr<reopening> found, boost::system::error_code ec, std::uint64_t floor);
+    store_options file_options() const;
     void start_space(std::shared_ptr<space_body> s);
     void start_spaces();
     // node_links.cpp

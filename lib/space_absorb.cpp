@@ -73,6 +73,18 @@ void space_body::advanced(std::uint32_t slot) {
     advanced_.push_back(slot);
 }
 
+/// One object's delta of an entry, so that it can wait: writers by their numbers in the file, or slots without one.
+std::string space_body::record_of(entry const& e, entry_body const& body, bytes_view delta, std::uint64_t row) {
+    auto number_of = [&](writer_id const& w) {
+        return store_ ? store_->intern(name_kind::writer, view_of_writer(w)) : table_.intern(w);
+    };
+    cold_deltas::record r{row, number_of(e.writer), e.number, e.stamp, {}, delta};
+    for (auto& w : body.writers) r.writers.push_back(number_of(w));
+    encoder out;
+    cold_deltas::write(out, r);
+    return out.take();
+}
+
 /// `row`: replayed from there at start; 0: new.
 void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row) {
     std::vector<std::uint32_t> slots{table_.intern(e.writer)};
@@ -83,6 +95,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
         auto& type = make_type(one.type, nullptr, false);
         auto o = find(type, one.key);
         if (!o && !store_) o = &make_object(type, one.key);
+        if (o && row) return true; // in memory since before the file was opened again: it has this
         if (o) {
             o->leaving = false; // its queued state lacks this: it stays
             decoder in(one.delta);
@@ -93,13 +106,8 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             joined.push_back(o);
             return true;
         }
-        cold_deltas::record r{row, 0, e.number, e.stamp, {}, one.delta};
-        r.writer = store_->intern(name_kind::writer, view_of_writer(e.writer));
-        for (auto& w : body.writers) r.writers.push_back(store_->intern(name_kind::writer, view_of_writer(w)));
-        encoder record;
-        cold_deltas::write(record, r);
-        (row ? replayed_ : cold_).add(type_number(type), one.key, record.view(), position);
-        if (!type.watches.empty()) {
+        (row ? replayed_ : cold_).add(type_number(type), one.key, record_of(e, body, one.delta, row), position);
+        if (!row && !type.watches.empty()) {
             change_record c{std::string(one.key), type.part->touched_by(one.delta), false, true, at};
             for (auto w : type.watches) w->note(c, false), touched_watches_.push_back(w);
         }

@@ -52,6 +52,10 @@ void space_body::see_head(std::uint32_t slot) {
 }
 
 void space_body::row_found(std::uint64_t row, std::vector<log_run> const& runs) {
+    if (auto here = runs_here(runs); !here.empty()) log_.row_found(row, here);
+}
+
+std::vector<entry_log::run> space_body::runs_here(std::vector<log_run> const& runs) {
     std::vector<entry_log::run> here;
     for (auto& r : runs) {
         if (r.space != store_space_) continue;
@@ -60,7 +64,7 @@ void space_body::row_found(std::uint64_t row, std::vector<log_run> const& runs) 
         auto slot = table_.intern(read_writer(id));
         if (id.finished() && slot != writers::none) here.push_back({slot, r.first, r.last});
     }
-    if (!here.empty()) log_.row_found(row, here);
+    return here;
 }
 
 /// A series of a row above the floor: advances the heads where they lack it, and waits for its objects to be loaded.
@@ -94,6 +98,7 @@ void space_body::start(std::function<void()> done) {
         if (!o) o = &make_object(type, schema_key), pin(*o);
         take_schema(*o);
         loaded_ = true;
+        if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name)) clear_staging([](bool) {});
         done();
     });
 }
@@ -153,7 +158,7 @@ void space_body::schedule_tick() {
     tick_->expires_after(std::min<instant>(delay, std::chrono::milliseconds(100)), [this] {
         ticking_ = false;
         if (stopped_) return;
-        if (joining_state_) return schedule_tick();
+        if (rebuilding_) return schedule_tick();
         machine_->tick(now(), *setup_.chance, actions_);
         act(now());
     });
@@ -174,8 +179,10 @@ void space_body::count(node_id const& node, bool counted) {
     if (!stopped_ && machine_) machine_->count(node, counted, actions_), act(now());
 }
 void space_body::receive(peer_number from, space_message&& said) {
-    // While a state is being joined nothing is applied: what is dropped here is pulled later.
-    if (!stopped_ && machine_ && !joining_state_) machine_->receive(from, std::move(said), now(), actions_), act(now());
+    // While a state is being joined nothing is applied, nor above the bound of what is not saved: what is dropped here
+    // is pulled later.
+    bool entries = std::holds_alternative<word::push>(said) || std::holds_alternative<word::range>(said);
+    if (!stopped_ && machine_ && !rebuilding_ && !(entries && overloaded())) machine_->receive(from, std::move(said), now(), actions_), act(now());
 }
 
 // ---- waiting

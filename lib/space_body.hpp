@@ -120,6 +120,11 @@ public:
     void replay(std::uint64_t row, series const& s);
     void start(std::function<void()> done);
     void stop();
+    /// The file failed: nothing goes to it, and what waits to be saved is told so, until it is open again.
+    void file_lost(boost::system::error_code why);
+    /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
+    void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor);
+    std::vector<entry_log::run> runs_here(std::vector<log_run> const& runs);
     void peer_up(peer_number p, node_id const& node, bool counted);
     void peer_down(peer_number p);
     void congested(peer_number p, bool is);
@@ -135,6 +140,8 @@ public:
     entry_log const& log() const { return log_; }
     bool stopped() const { return stopped_; }
     bool has_file() const { return store_; }
+    /// Nothing is queued to be staged, and no transfer is under way.
+    bool staging_is_empty() const { return !staged_ && !staging_writes_; }
     std::function<void(bool remote)> on_entry; // the node listens to the roster by this
 
 private:
@@ -232,17 +239,23 @@ private:
     // disk
     std::uint64_t checkpoint_rows_ = 0, written_floor_ = 0, log_bytes_since_ = 0;
     bool checkpointing_ = false;
-    std::unique_ptr<staged> staged_;
+    std::shared_ptr<staged> staged_;
+    std::size_t staging_writes_ = 0; // queued and not answered
     std::vector<std::unique_ptr<transfer>> transfers_;
     std::uint64_t last_token_ = 0;
-    bool joining_state_ = false;
-    std::set<type_and_key> joined_; // rows that were joined already
+    bool rebuilding_ = false; // what is not in memory is not to be touched: a state is being joined, or the file read again
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 
     void rows_moved();
 
+public:
+    /// Of the space of the file in which the state of a space is staged.
+    static constexpr char const* staging_prefix = "dunlin.staged ";
+
+private:
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
+    static constexpr std::size_t atomic_bytes_max = 3 << 20; // of its delta: an entry has 4 MiB in all
     std::uint64_t seal_turn(std::size_t bytes);
     std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);
     object_type& make_type(std::string_view name, struct_part const* part, bool known);
@@ -277,6 +290,10 @@ private:
     void ring_watches();
     void each_ringing(std::function<void(object_watch&)> const& f);
 
+    bool lost(boost::system::error_code ec);
+    void read_again(std::uint64_t row, std::uint64_t until);
+    void write_tail();
+    void write_entry(writer_id const& w, entry_log::item const& i, std::uint64_t position);
     void entry_saved(std::uint64_t position, write_result const& r);
     void committed();
     void checkpoint();
@@ -295,19 +312,35 @@ private:
     void read_objects(std::uint64_t request, std::uint64_t token, std::int64_t after);
     void read_tail(std::uint64_t request, transfer& t);
     void take_series(series const& s, version_vector& have, std::size_t& budget, std::vector<series>& out);
-    bool find_resident(std::int64_t after, std::size_t count, std::int64_t& last, staged_objects& found);
+    bool find_resident(std::int64_t after, std::int64_t& last, staged_objects& found);
+    void give_piece(std::uint64_t request, transfer& t, state_piece piece);
+    void read_part(std::uint64_t request, transfer& t);
     bool find_cold(std::int64_t after, std::int64_t last, list_page const& page, staged_objects& found);
     void collect_log(id_vector const& have, std::size_t budget_bytes, std::function<void(log_range&&)> answer);
     void page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done);
     void digest_from(std::int64_t after, std::shared_ptr<digest_sum> sum,
                      std::function<void(boost::system::error_code, std::string)> done);
     std::shared_ptr<object> temporary(object_type& type, std::string_view key);
-    std::shared_ptr<object> staged_object(object_type& type, std::string const& key);
-    bool stage_piece(bytes_view bytes);
-    bool read_staged();
-    void continue_joining(std::int64_t after);
-    void join_waiting();
-    void join_row(object_type& type, std::string const& key, object_state const& row);
+    // staging and joining a state (space_stage.cpp, space_join.cpp)
+    struct staging_step;
+    std::uint32_t staging_number() { return store_->intern(name_kind::space, staging_prefix + setup_.name); }
+    void clear_staging(std::function<void(bool ok)> then);
+    void answer_staging(staging_step& step);
+    bool stage_piece(bytes_view bytes, staging_step& step);
+    object_name staging_name(object_type& type, std::string_view key);
+    bool stage_part(decoder& in, staging_step& step);
+    bool stage_objects(decoder& in, staging_step& step);
+    bool stage_tail(decoder& in, staging_step& step);
+    void stage(object_type& type, std::string_view key, store_write&& write, staging_step& step);
+    std::string record_of(entry const& e, entry_body const& body, bytes_view delta, std::uint64_t row);
+    void join_page(std::int64_t after);
+    void join_rows(list_page const& own, list_page&& theirs);
+    void join_remaining();
+    void when_written(std::function<void()> then);
+    void join_row(object_type& type, std::string const& key, object_state const& row, object_state const* theirs);
+    std::shared_ptr<object> staged_object(object_type& type, std::string const& key, object_state const& theirs);
+    void end_joining(bool ok);
+    void end_rebuilding();
     void switch_state();
 };
 

@@ -1,4 +1,5 @@
 // The space and its file: what was saved, what is checkpointed, what is read back for peers, pages and digests.
+#include "../crdt/mutant.hpp"
 #include "log_row.hpp"
 #include "space_body.hpp"
 #include <boost/asio/post.hpp>
@@ -10,14 +11,24 @@ std::function<void()> space_body::back(std::function<void()> f) {
     return [to = setup_.on_executor, f = std::move(f)] { to(f); };
 }
 
+void space_body::write_entry(writer_id const& w, entry_log::item const& i, std::uint64_t position) {
+    series one;
+    one.writer = w, one.first = i.at.number(), one.first_stamp = i.stamp, one.prior = i.prior;
+    one.add(i.body);
+    encoder bytes;
+    one.write(bytes);
+    auto writer = store_->intern(name_kind::writer, view_of_writer(w));
+    if (mutant("log_tells_durable_before_the_commit")) durable_.see(i.at);
+    log_bytes_since_ += bytes.size();
+    store_->write(log_write{log_run{store_space_, writer, one.first, one.first}, bytes.take()},
+                  [this, position](write_result const& r) { entry_saved(position, r); });
+}
+
 void space_body::entry_saved(std::uint64_t position, write_result const& r) {
     auto saved = [this, self = weak_from_this(), position, r] {
         auto alive = self.lock();
         if (!alive || stopped_) return;
-        if (r.error) {
-            store_error_ = r.error;
-            return fail_waiters(node_errc::unsaved);
-        }
+        if (r.error) return file_lost(r.error);
         durable_.see(log_.saved(position, r.row).at);
         if (commit_posted_) return;
         commit_posted_ = true;
@@ -78,7 +89,11 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
         back([this, self, type, key, done, r] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
-            if (auto x = find(*type, key); x && x->writing) --x->writing;
+            auto x = find(*type, key);
+            if (x && x->writing) --x->writing;
+            if (r.error && x) mark_dirty(*x, 0); // its row is what it was: the floor waits for it
+            if (r.error && !lost(r.error))
+                setup_.alarm("the state of " + type->name + " " + key + " could not be saved: " + r.error.message());
             if (done) done(r);
         })();
     };
@@ -90,7 +105,7 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
 
 /// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.
 void space_body::checkpoint() {
-    if (checkpointing_ || !store_ || joining_state_) return;
+    if (checkpointing_ || !store_ || store_error_ || rebuilding_) return;
     checkpointing_ = true;
     log_bytes_since_ = 0;
     auto const until = log_.next_position();
@@ -99,6 +114,7 @@ void space_body::checkpoint() {
         auto alive = self.lock();
         auto again = weak.lock();
         if (!alive || stopped_ || !again) return;
+        if (store_error_ || rebuilding_) return void(checkpointing_ = false);
         seal(); // marks of a running turn are no state
         constexpr int chunk = 64;
         int n = 0;

@@ -33,11 +33,12 @@ void copy_fields(struct_part const& type, void const* from, void* to) {
 void space_body::each_object(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
     seal();
     if (!store_) return page_of(type, after, limit, {}, std::move(done));
+    if (store_error_) return done(store_error_, {}, after, true);
     cold_deltas::place where;
     std::uint64_t since;
     while (cold_.oldest(where, since) && write_cold(where)) {}
     if (replayed_.oldest(where, since)) load_replayed(where);
-    bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || joining_state_;
+    bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || rebuilding_;
     if (busy && !stopped_) // rows are on their way: again when they are there
         return after_rows_.push_back([this, type, after, limit, done = std::move(done)] {
             each_object(type, after, limit, done);

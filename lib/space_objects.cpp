@@ -105,7 +105,7 @@ void space_body::unpin(object& o) {
 }
 
 void space_body::make_room() {
-    if (!store_ || stopped_ || joining_state_) return;
+    if (!store_ || store_error_ || stopped_ || rebuilding_) return;
     for (auto it = used_.begin(); it != used_.end() && resident_bytes_ > setup_.memory_bytes;) {
         auto& o = *it++;
         if (o.leaving || o.in_turn || o.watches) continue;
@@ -133,10 +133,14 @@ bool space_body::write_cold(cold_deltas::place const& where) {
 void space_body::write_row(object_type& type, std::string const& key, store_write write) {
     type_and_key name{&type, key};
     ++cold_in_flight_[name].queued;
-    store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const&) {
-        back([this, self, name] {
+    store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const& r) {
+        back([this, self, name, ec = r.error] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
+            if (ec && !lost(ec)) { // the object is unknown now: only a state that covers it can mend it
+                setup_.alarm("the row of " + name.type->name + " " + name.key + ": " + ec.message());
+                machine_->want_state();
+            }
             auto it = cold_in_flight_.find(name);
             if (it == cold_in_flight_.end() || --it->second.queued) return;
             bool wanted = it->second.wanted;
@@ -180,7 +184,7 @@ void space_body::open(object_type& type, std::string key, open_handler handler) 
     };
     if (stopped_) return answer(node_errc::stopped, nullptr);
     if (key.empty() || key.size() > 512 || !is_utf8(key)) return answer(node_errc::bad_name, nullptr);
-    if (joining_state_) {
+    if (rebuilding_) {
         auto shared = std::make_shared<open_handler>(std::move(handler));
         return after_joining_.push_back([this, &type, key, shared] { open(type, key, std::move(*shared)); });
     }
@@ -212,7 +216,7 @@ void space_body::load(object_type& type, std::string const& key) {
 }
 
 void space_body::loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row) {
-    if (joining_state_) {
+    if (rebuilding_) {
         auto shared = std::make_shared<object_state>(std::move(row));
         return after_joining_.push_back([this, &type, key, ec, shared] { load(type, key); });
     }
@@ -220,6 +224,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
     if (row.is == presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
         setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
+        replayed_.take(type_number(type), key), cold_.take(type_number(type), key); // of no use without what is below
         machine_->want_state();
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
@@ -230,7 +235,9 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     whole = whole && apply_records(o, row.deltas) && apply_records(o, old.records, row.upto);
     if (!whole) {
         forget(o);
-        setup_.alarm("the row of " + type.name + " " + key + " cannot be read: it is unknown here");
+        cold_.take(number, key);
+        setup_.alarm("the row of " + type.name + " " + key + " cannot be read: it is unknown here until a peer sends it");
+        machine_->want_state();
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
     if (!old.records.empty()) mark_dirty(o, 0);
@@ -260,6 +267,7 @@ void space_body::finish_open(object_type& type, std::string const& key, boost::s
 bool space_body::apply_records(object& o, bytes_view records, std::uint64_t upto) {
     if (records.empty()) return true;
     auto slot_of = [&](std::uint32_t number) {
+        if (!store_) return number;
         auto bytes = store_->name(name_kind::writer, number);
         decoder in(bytes);
         auto w = read_writer(in);

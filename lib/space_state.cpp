@@ -1,13 +1,13 @@
-// A space as state: given to a peer piece by piece, taken from one and joined at once.
+// A space as state, given to a peer piece by piece; space_stage.cpp takes it, space_join.cpp joins it.
 //
-//   piece := 0 | heads                                                        as of the beginning
-//          | 1 | u n, n x {writer 24, u number} | u last hash | u m, m x {bytes type, bytes key, bytes state}
-//          | 2 | u n, n x series                                              what was applied since, in order
+//   piece := 0 | heads                                                                   as of the beginning
+//          | 1 | u n, n x {writer 24, u number} | u last hash | bytes schema | u m, m x {bytes type, bytes key, bytes state}
+//          | 2 | u n, n x series                                                         what was applied since, in order
+//          | 3 | u more | bytes part                                     of a piece that is larger than a message may be
 //
 // Objects are read while the space goes on: each piece of them says as of which vector it was read, and entries that
 // follow are joined to an object only if its piece had not seen them. So the receiver ends with one state at one
-// vector. The join: rows first, one by one, each safe alone since the vector is raised last; then, in one step, what is
-// in memory, the heads, the floor of the log. What was not finished is as if it had not begun.
+// vector. `schema` is the state of the schema object: what the fields of this piece are called.
 #include "entry_delta.hpp"
 #include "schema.hpp"
 #include "space_staging.hpp"
@@ -17,6 +17,7 @@ namespace dunlin {
 
 namespace {
 constexpr std::size_t piece_bytes = 256 << 10, objects_a_piece = 512;
+constexpr std::size_t part_bytes = wire_bounds::chunk_max - 64; // of a piece in one message
 
 std::string cursor_of(int phase, std::int64_t after) {
     encoder out;
@@ -47,22 +48,46 @@ void space_body::read_state(std::uint64_t request, std::uint64_t token, std::str
         encoder out;
         out.u8(0);
         heads_.write(out);
-        piece.token = t.token, piece.bytes = out.take(), piece.next = cursor_of(1, -1);
-        return send_piece(request, std::move(piece));
+        piece.bytes = out.take(), piece.next = cursor_of(1, -1);
+        return give_piece(request, t, std::move(piece));
     }
     auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](auto& t) { return t->token == token; });
     decoder in(cursor);
     auto phase = in.u8();
     auto after = in.i();
-    if (it == transfers_.end() || !in.finished() || !(*it)->have.covers(log_.floor()) || joining_state_) {
+    if (it == transfers_.end() || !in.finished() || !(*it)->have.covers(log_.floor()) || rebuilding_) {
         piece.gone = true;
         return send_piece(request, std::move(piece));
     }
     (*it)->used = now();
     if (phase == 1)
         read_objects(request, token, after);
-    else
+    else if (phase == 2)
         read_tail(request, **it);
+    else
+        read_part(request, **it);
+}
+
+/// A piece may be larger than a message: one object may be. Then it goes in parts.
+void space_body::give_piece(std::uint64_t request, transfer& t, state_piece piece) {
+    piece.token = t.token;
+    if (piece.bytes.size() <= part_bytes) return send_piece(request, std::move(piece));
+    t.whole = std::move(piece), t.given = 0;
+    read_part(request, t);
+}
+
+void space_body::read_part(std::uint64_t request, transfer& t) {
+    state_piece part;
+    auto left = bytes_view(t.whole.bytes).substr(std::min(t.given, t.whole.bytes.size()));
+    auto now_given = left.substr(0, part_bytes);
+    bool more = now_given.size() < left.size();
+    encoder out;
+    out.u8(3), out.u(more), out.bytes(now_given);
+    part.token = t.token, part.bytes = out.take();
+    part.next = more ? cursor_of(3, 0) : t.whole.next, part.last = !more && t.whole.last;
+    t.given += now_given.size();
+    if (!more) t.whole = {};
+    send_piece(request, std::move(part));
 }
 
 /// Objects of the next hashes, from memory and from their rows.
@@ -70,14 +95,11 @@ void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::i
     auto pages = [this, request, token, after](list_page const& page) {
         seal();
         staged_objects found;
-        std::int64_t last = page.items.empty() ? after : std::int64_t(page.items.back().hash);
-        bool end = page.end;
-        if (!store_ || end) last = std::int64_t(hash_max);
-        if (!store_)
-            end = find_resident(after, objects_a_piece, last, found);
-        else
-            find_resident(after, ~std::size_t(0), last, found);
-        if (!find_cold(after, last, page, found)) {
+        bool end = !store_ || page.end;
+        auto last = end ? std::int64_t(hash_max) : std::int64_t(page.items.back().hash);
+        end = find_resident(after, last, found) && end;
+        auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](auto& t) { return t->token == token; });
+        if (!find_cold(after, last, page, found) || it == transfers_.end()) {
             state_piece gone;
             gone.gone = true;
             return send_piece(request, std::move(gone));
@@ -88,12 +110,14 @@ void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::i
         encoder vector;
         for (std::uint32_t s = 0; s < heads_.size(); ++s)
             if (auto number = heads_[s].number) write_writer(vector, table_.id(s)), vector.u(number), ++n;
-        out.u(n), out.raw(vector.view()), out.u(std::uint64_t(last)), out.u(found.size());
+        out.u(n), out.raw(vector.view()), out.u(std::uint64_t(last));
+        out.bytes(encode_object(*schema_, table_, full_names(table_)));
+        out.u(found.size());
         for (auto& f : found) out.bytes(f.type), out.bytes(f.key), out.bytes(f.state);
         state_piece piece;
-        piece.token = token, piece.bytes = out.take();
+        piece.bytes = out.take();
         piece.next = end ? cursor_of(2, 0) : cursor_of(1, last);
-        send_piece(request, std::move(piece));
+        give_piece(request, **it, std::move(piece));
     };
     if (!store_) return pages(list_page{});
     store_->list({store_space_, 0, after, objects_a_piece, piece_bytes, true},
@@ -106,30 +130,30 @@ void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::i
                  });
 }
 
-/// Resident objects with after < hash <= last, at most `count`; then `last` is lowered. True: none are beyond.
-bool space_body::find_resident(std::int64_t after, std::size_t count, std::int64_t& last, staged_objects& found) {
+/// Resident objects with after < hash <= last, until they are a piece; then `last` is lowered. True: none are beyond.
+bool space_body::find_resident(std::int64_t after, std::int64_t& last, staged_objects& found) {
     std::vector<object*> all;
     for (auto& [name, t] : types_) {
         auto& list = t->by_hash->list;
         std::size_t n = 0;
         for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
-             it != list.end() && std::int64_t(it->hash) <= last; ++it) {
-            if (std::int64_t(it->hash) <= after) continue;
+             it != list.end() && std::int64_t(it->hash) <= last && n <= objects_a_piece; ++it, ++n)
             all.push_back(&*it);
-            if (++n > count) break;
-        }
     }
     std::sort(all.begin(), all.end(), [](auto a, auto b) { return a->hash < b->hash; });
-    bool end = all.size() <= count;
-    if (!end) {
-        while (count < all.size() && all[count]->hash == all[count - 1]->hash) ++count;
-        all.resize(count);
-        last = std::int64_t(all.back()->hash);
-    }
     auto names = full_names(table_);
-    for (auto o : all)
-        if (!o->fields().vacant(o->value())) found.push_back({o->type->name, o->key, encode_object(*o, table_, names)});
-    return end;
+    std::size_t bytes = 0, n = 0;
+    for (; n < all.size(); ++n) { // never ends between two objects of one hash
+        bool full = n >= objects_a_piece || bytes > piece_bytes;
+        if (full && all[n]->hash != all[n - 1]->hash) break;
+        auto& o = *all[n];
+        if (o.fields().vacant(o.value())) continue;
+        found.push_back({o.type->name, o.key, encode_object(o, table_, names)});
+        bytes += found.back().state.size();
+    }
+    if (n == all.size()) return true;
+    last = std::int64_t(all[n - 1]->hash);
+    return false;
 }
 
 /// Cold objects of the page, and those that have no row yet. False: one of them is unknown here.
@@ -153,6 +177,7 @@ bool space_body::find_cold(std::int64_t after, std::int64_t last, list_page cons
     };
     std::map<std::pair<std::uint32_t, std::string>, bool> seen;
     for (auto& i : page.items) {
+        if (std::int64_t(i.hash) > last) break;
         if (i.object.is == presence::damaged) return false;
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         seen[{i.type, i.key}] = true;
@@ -186,9 +211,8 @@ void space_body::read_tail(std::uint64_t request, transfer& t) {
         encoder out;
         out.u8(2), out.u(range.list.size());
         for (auto& s : range.list) s.write(out), (*it)->have.raise(table_.find(s.writer), s.last());
-        piece.token = token, piece.bytes = out.take(), piece.last = !range.more, piece.next = cursor_of(2, 0);
-        if (piece.last) transfers_.erase(it);
-        send_piece(request, std::move(piece));
+        piece.bytes = out.take(), piece.last = !range.more, piece.next = cursor_of(2, 0);
+        give_piece(request, **it, std::move(piece));
     });
 }
 

@@ -75,7 +75,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     std::vector<object*> said;
     std::vector<object_type*> named;
     while (from < turn.size() && out.size() < bytes) {
-        auto o = turn[from++];
+        auto o = turn[from];
         auto before = out.size();
         auto t = std::size_t(std::find(named.begin(), named.end(), o->type) - named.begin());
         if (t == named.size()) out.u(0), out.bytes(o->type->name);
@@ -84,13 +84,16 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         auto body = out.size();
         auto members = std::uint64_t(o->head().dirty);
         bool erased = members & header::erased;
+        f.full_at_bytes = std::max(bytes, body + 4096);
         if (o->fields().flush(o->value(), f)) {
             out.patch(body - 1, out.size() - body);
             if (t == named.size()) named.push_back(o->type);
             said.push_back(o);
             o->changed |= erased ? ~std::uint64_t(0) >> 1 : members & ~std::uint64_t(header::erased);
         } else out.resize(before);
+        if (f.more) break; // the rest of it goes on in the next entry
         o->in_turn = false;
+        ++from;
     }
     if (said.empty()) return 0;
     auto const prior = heads_[self_].prior();
@@ -103,7 +106,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     scratch_.clear();
     builder_.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
     entry e{table_.id(self_), number, turn_stamp_, scratch_.view()};
-    require(body_.read(e.body), "one object or one atomic was changed by more than 4 MiB between two suspensions: change less at once");
+    require(body_.read(e.body), "an entry of our own is malformed");
     require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
     auto position = publish(e, body_, prior);
     for (auto o : said) mark_dirty(*o, position);
@@ -115,20 +118,14 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
 std::uint64_t space_body::publish(entry const& e, entry_body const&, std::uint64_t prior) {
     auto slot = table_.find(e.writer);
     auto position = log_.append(dot(slot, e.number), e.stamp, prior, e.body);
-    series one;
-    one.writer = e.writer, one.first = e.number, one.first_stamp = e.stamp, one.prior = prior;
-    one.add(e.body);
-    if (store_) {
-        encoder bytes;
-        one.write(bytes);
-        auto writer = store_->intern(name_kind::writer, view_of_writer(e.writer));
-        if (mutant("log_tells_durable_before_the_commit")) durable_.see(dot(slot, e.number));
-        log_bytes_since_ += bytes.size();
-        store_->write(log_write{log_run{store_space_, writer, e.number, e.number}, bytes.take()},
-                      [this, position](write_result const& r) { entry_saved(position, r); });
-    } else
+    if (!store_)
         log_.trim(setup_.log_bytes);
+    else if (!store_error_)
+        write_entry(e.writer, log_.at(position), position);
     if (slot == self_) {
+        series one;
+        one.writer = e.writer, one.first = e.number, one.first_stamp = e.stamp, one.prior = prior;
+        one.add(e.body);
         // A run's first entry names the run before it: it is sent when it, and what it depends on, is durable.
         bool hold = store_ && first_entry_;
         first_entry_ = false;
@@ -146,6 +143,12 @@ void space_body::begin_atomic() {
 }
 
 std::uint64_t space_body::commit_atomic() {
+    std::size_t bytes = 0;
+    for (auto o : turn_) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());
+    if (bytes > atomic_bytes_max) {
+        roll_back();
+        throw boost::system::system_error(node_errc::turn_too_large);
+    }
     in_atomic_ = false;
     undo_.clear();
     return seal_turn(mutant("seal_splits_atomic") ? 1 : ~std::size_t(0)); // one entry, whatever its size

@@ -177,6 +177,9 @@ bool store::core::run_control() {
     naming_sink sink(*this, now->sink ? *now->sink : nobody);
     store_summary summary;
     auto error = state_ == store_state::stopped ? make_error_code(store_errc::stopped) : file_.open(now->options);
+    // After a failed sync the kernel may show pages that the disk never got: what the WAL holds is written once more.
+    if (!error && state_ == store_state::broken && !file_.checkpoint())
+        error = file_.broken() ? file_.broken_reason() : make_error_code(store_errc::disk_full);
     if (!error) error = file_.scan(sink, summary);
     if (error) {
         std::lock_guard lock(mutex_);

@@ -1,0 +1,100 @@
+// The file has failed, and is open again.
+//
+//   failed      memory and gossip go on, up to the bound of what is not saved; saved() and cold objects fail
+//   open again  file: rows ... | rows above the floor ........... | what it lacks
+//                                -> wait for their objects again    <- the tail, with its old dots and the same bytes
+//
+// A failed commit may have reached the disk or not. What the file holds is read from it; memory still has every entry
+// that it may lack, so none is made twice and none is lost, and the writer goes on: its numbers were never given away.
+// What waits for objects that are not in memory is taken from the log anew, as at start; objects in memory are right.
+#include "entry_delta.hpp"
+#include "log_row.hpp"
+#include "space_staging.hpp"
+#include <boost/asio/post.hpp>
+
+namespace dunlin {
+
+/// The file as a whole failed, not one write.
+bool space_body::lost(boost::system::error_code ec) {
+    bool is = ec == make_error_code(store_errc::unknown_outcome) || ec == make_error_code(store_errc::reopen_needed);
+    if (is) file_lost(ec);
+    return is;
+}
+
+void space_body::file_lost(boost::system::error_code why) {
+    if (stopped_) return;
+    bool known = bool(store_error_);
+    store_error_ = why;
+    if (rebuilding_) end_joining(false);
+    if (known) return;
+    auto savers = std::exchange(savers_, {});
+    auto copiers = std::exchange(copiers_, {});
+    for (auto& s : savers) std::move (*s.handler)(make_error_code(node_errc::unsaved));
+    for (auto& c : copiers) std::move (*c.handler)(make_error_code(node_errc::unsaved));
+    rows_moved();
+}
+
+void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor) {
+    if (stopped_) return;
+    seal(); // into the tail only: nothing is written yet
+    if (rebuilding_) end_joining(false);
+    rebuilding_ = true;
+    store_error_ = store_errc::reopen_needed;
+    auto from = log_.saved_position();
+    log_.reopened(rows);
+    for (; from < log_.saved_position(); ++from) durable_.see(log_.at(from).at);
+    cold_ = {}, replayed_ = {}, cold_in_flight_.clear();
+    read_again(floor + 1, rows.empty() ? 0 : rows.back().id);
+}
+
+/// What stands above the floor waits for its objects, as at start.
+void space_body::read_again(std::uint64_t row, std::uint64_t until) {
+    if (row > until) return write_tail();
+    store_->read_rows(row, 1 << 20, [this, self = weak_from_this(), until](auto ec, std::vector<log_row> rows) {
+        auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
+        back([this, self, until, ec, shared] {
+            auto alive = self.lock();
+            if (!alive || stopped_ || !rebuilding_) return;
+            if (ec) return void(lost(ec));
+            for (auto& r : *shared) {
+                if (r.damaged) {
+                    setup_.alarm("a log row cannot be read; its entries come back from peers");
+                    continue;
+                }
+                each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
+                    if (space == store_space_) replay(r.row, s);
+                });
+            }
+            if (shared->empty()) return write_tail();
+            read_again(shared->back().row + 1, until);
+        })();
+    });
+}
+
+/// Entries that the file lacks, in their order, with their old dots and bytes.
+void space_body::write_tail() {
+    store_error_ = {};
+    entry_body body;
+    for (auto p = log_.saved_position(); p < log_.next_position(); ++p) {
+        auto& i = log_.at(p);
+        entry e{table_.id(i.at.slot()), i.at.number(), i.stamp, i.body};
+        require(body.read(e.body), "an entry that was checked could not be read");
+        write_entry(e.writer, i, p);
+        each_object_delta(body.delta, [&](object_delta const& one) {
+            auto& type = make_type(one.type, nullptr, false);
+            if (!find(type, one.key))
+                cold_.add(type_number(type), one.key, record_of(e, body, one.delta, 0), p);
+            return true;
+        });
+    }
+    encoder known;
+    heads_.write(known);
+    store_->write(space_write{store_space_, {}, known.take()});
+    end_rebuilding();
+    boost::asio::post(setup_.executor, [this, self = weak_from_this()] {
+        auto alive = self.lock();
+        if (alive && !stopped_) committed();
+    });
+}
+
+} // namespace dunlin

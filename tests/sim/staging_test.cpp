@@ -1,0 +1,106 @@
+// A space as state: staged on the taker's disk, joined once; what is interrupted is as if it had not begun.
+#include "cluster_fixture.hpp"
+#include <dunlin/lib/node_body.hpp>
+
+using namespace clusters;
+
+namespace {
+
+/// Node 0 writes `turns` times while node 1 is away, until its log is cut: then only its state can bring 1 up to date.
+void outgrow_the_log(cluster& c, int turns) {
+    for (int k = 0; k < turns; ++k)
+        change(c, 0, "p" + std::to_string(k % 60), [&](player& p) {
+            p.score += 1, p.name = std::string(1000, char('a' + k % 26)), p.friends.insert(std::to_string(k % 7));
+            if (k % 5 == 0) p.friends.erase(std::to_string(k % 7)), p.bag.erase("b");
+            p.bag["b"] += 1;
+        }, true);
+    c.advance(5s);
+    auto& floor = c.node(0).space("main").body()->floor();
+    std::uint64_t cut = 0;
+    for (std::uint32_t s = 0; s < floor.size(); ++s) cut += floor[s];
+    ASSERT_GT(cut, 100u) << "the log was to be cut";
+}
+
+void small_log(std::size_t, dunlin::options& o) { o.log_budget(64 << 10).memory(48 << 10); }
+
+} // namespace
+
+TEST(staging, takes_an_object_that_is_larger_than_a_message) {
+    cluster c(2, seed(31), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); });
+    ASSERT_SETTLES(c);
+    c.crash(1);
+    for (int k = 0; k < 3000; k += 100)
+        change(c, 0, "large", [&](player& p) {
+            for (int i = k; i < k + 100; ++i) p.friends.insert(std::to_string(i) + std::string(1000, 'x'));
+        }, true);
+    c.advance(5s);
+    c.restart(1);
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(look(c, 1, "large", [](player& p) { return p.friends.size(); }), 3000u);
+}
+
+TEST(staging, begins_again_wherever_the_power_is_cut) {
+    cluster c(2, seed(32), small_log);
+    change(c, 1, "p3", [](player& p) { p.score += 1000, p.friends.insert("mine"); }, true);
+    change(c, 0, "gone", [](player& p) { p.score += 1, p.friends.insert("x"); });
+    ASSERT_SETTLES(c);
+    c.crash(1);
+    outgrow_the_log(c, 300);
+    change(c, 0, "gone", [](player& p) { p.friends.erase("x"); }, true);
+    std::size_t interrupted = 0;
+    for (std::uint64_t cut = 1; cut < 400; cut += cut < 100 ? 7 : 23) {
+        c.disk(1).cut_power_after(cut);
+        try {
+            c.restart(1);
+            c.advance(200ms);
+        } catch (boost::system::system_error const&) {} // the disk died before the node had started
+        if (c.disk(1).dead()) ++interrupted;
+        if (c.running(1)) c.crash(1);
+        else c.disk(1).lose_power();
+    }
+    EXPECT_GT(interrupted, 10u);
+    c.restart(1);
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(score(c, 1, "p3"), 1005);
+    EXPECT_TRUE(look(c, 0, "p3", [](player& p) { return p.friends.contains("mine"); }));
+    EXPECT_FALSE(look(c, 1, "gone", [](player& p) { return p.friends.contains("x"); }));
+    EXPECT_TRUE(c.node(1).space("main").body()->staging_is_empty());
+}
+
+TEST(staging, needs_no_file) {
+    cluster c(2, seed(33), [](std::size_t i, dunlin::options& o) {
+        o.log_budget(64 << 10);
+        if (i == 1) o.data("");
+    });
+    ASSERT_SETTLES(c);
+    c.partition({0}, {1});
+    change(c, 1, "p3", [](player& p) { p.score += 1000; });
+    outgrow_the_log(c, 300);
+    c.heal();
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(score(c, 0, "p3"), 1005);
+    EXPECT_EQ(score(c, 1, "p3"), 1005);
+}
+
+TEST(staging, goes_on_while_the_giver_writes) {
+    for (std::uint64_t s = 34; s < 40; ++s) {
+        cluster c(2, seed(s), small_log);
+        ASSERT_SETTLES(c);
+        c.crash(1);
+        outgrow_the_log(c, 300);
+        c.disk(1).timing.sync = 5ms; // the transfer takes its time
+        c.restart(1);
+        for (int k = 0; k < 100; ++k) {
+            change(c, 0, "p" + std::to_string(k % 60), [&](player& p) {
+                p.score += 1, p.friends.insert("late"), p.bag["b"] += 1;
+                if (k % 3 == 0) p.friends.erase("late"), p.bag.erase("b");
+            });
+            c.advance(3ms);
+        }
+        ASSERT_SETTLES(c);
+        for (int k = 0; k < 60; ++k) {
+            auto all = [](player& p) { return std::tuple(long(p.score), p.friends.size(), long(p.bag["b"])); };
+            EXPECT_EQ(look(c, 0, "p" + std::to_string(k), all), look(c, 1, "p" + std::to_string(k), all)) << k;
+        }
+    }
+}
