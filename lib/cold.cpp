@@ -7,7 +7,7 @@ std::size_t cold_deltas::by_place::operator()(place const& p) const {
     return hash_bytes(p.key) + p.type * 0x9E3779B97F4A7C15u;
 }
 
-void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view record, std::uint64_t position) {
+void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view bytes, std::uint64_t position) {
     place where{type, std::string(key)};
     auto [it, fresh] = all_.try_emplace(where);
     if (fresh) {
@@ -15,8 +15,8 @@ void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view record, std
         order_.emplace_back(position, std::move(where));
         bytes_ += overhead + key.size();
     }
-    it->second.records.append(record);
-    bytes_ += record.size();
+    it->second.records.append(bytes);
+    bytes_ += bytes.size();
 }
 
 bool cold_deltas::contains(std::uint32_t type, bytes_view key) const { return all_.contains({type, std::string(key)}); }

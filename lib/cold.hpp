@@ -38,7 +38,7 @@ public:
         bytes_view delta;
     };
 
-    void add(std::uint32_t type, bytes_view key, bytes_view record, std::uint64_t position);
+    void add(std::uint32_t type, bytes_view key, bytes_view record_bytes, std::uint64_t position);
     bool contains(std::uint32_t type, bytes_view key) const;
     /// Its records, left where they are.
     bytes_view look(std::uint32_t type, bytes_view key) const;

@@ -187,19 +187,19 @@ void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, st
                           back([this, self, mine, answer, budget_bytes, ec, shared] {
                               auto alive = self.lock();
                               if (!alive || stopped_) return;
-                              log_range range;
-                              range.more = true;
+                              log_range read;
+                              read.more = true;
                               auto budget = budget_bytes;
                               for (auto& r : *shared) {
                                   if (ec || r.damaged) break;
                                   each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
-                                      if (space == store_space_) take_series(s, *mine, budget, range.list);
+                                      if (space == store_space_) take_series(s, *mine, budget, read.list);
                                   });
                                   if (!budget) break;
                               }
                               if (budget && log_.first_row_above(*mine) == 0)
-                                  range.more = !log_.collect(*mine, table_, budget, range.list);
-                              answer(std::move(range));
+                                  read.more = !log_.collect(*mine, table_, budget, read.list);
+                              answer(std::move(read));
                           })();
                       });
 }

@@ -163,10 +163,10 @@ void space_body::leave(object& o) {
     if (!o.dirty) return forget(o);
     o.leaving = true;
     save_state(o, [this, &type = *o.type, key = o.key](write_result const& r) {
-        auto o = find(type, key);
-        if (!o || !o->leaving) return;
-        o->leaving = false;
-        if (!r.error && !o->pins && !o->dirty && !o->writing) forget(*o);
+        auto saved = find(type, key);
+        if (!saved || !saved->leaving) return;
+        saved->leaving = false;
+        if (!r.error && !saved->pins && !saved->dirty && !saved->writing) forget(*saved);
     });
 }
 
