@@ -148,7 +148,16 @@ TEST(golden, has_the_pieces_of_a_space_as_state) {
     char const* names[] = {"heads", "objects", "entries"};
     for (std::size_t k = 0; k < 3; ++k) {
         auto bytes = file.bytes(names[k], pieces[k], "piece " + std::to_string(k) + ": " + names[k]);
-        for (auto s : {&fresh, &stranger}) s->body->stage_state(bytes), s->io.restart(), s->io.poll();
+        fresh.body->stage_state(bytes), fresh.io.restart(), fresh.io.poll();
+        // The other one gets it as if it were larger than a message.
+        auto half = bytes.size() / 2;
+        for (bool more : {true, false}) {
+            dunlin::encoder out;
+            out.u8(3), out.u(more), out.bytes(more ? bytes.substr(0, half) : bytes.substr(half));
+            auto name = std::string(names[k]) + (more ? "_part_1" : "_part_2");
+            stranger.body->stage_state(file.bytes(name, out.take(), "the same piece in two parts"));
+            stranger.io.restart(), stranger.io.poll();
+        }
         pieces[k] = bytes;
     }
     for (auto s : {&fresh, &stranger}) {
