@@ -71,6 +71,7 @@ public:
     bool leaving = false; // its state is queued; it goes when that is saved
     std::vector<object_watch*>* watches = nullptr;
     std::unique_ptr<extras> extra;
+    std::unique_ptr<std::string> records; // of a large object: what its stored state lacks, if that is less to write
 
     static object* make(space_body& s, object_type& t, std::string_view key);
     static void destroy(object* o);

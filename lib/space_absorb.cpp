@@ -102,7 +102,9 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             absorbing a{in, slots, at, e.stamp, self_, &shapes_};
             type.part->join_delta(o->value(), a);
             o->changed |= type.part->touched_by(one.delta);
+            bool was_dirty = o->dirty;
             mark_dirty(*o, position);
+            note_record(*o, was_dirty, e, body, one.delta);
             joined.push_back(o);
             return true;
         }

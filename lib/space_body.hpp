@@ -254,6 +254,7 @@ public:
     static constexpr char const* staging_prefix = "dunlin.staged ";
 
 private:
+    static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
     static constexpr std::size_t atomic_bytes_max = 3 << 20; // of its delta: an entry has 4 MiB in all
     std::uint64_t seal_turn(std::size_t bytes);
@@ -268,9 +269,14 @@ private:
     void loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row);
     bool apply_records(object& o, bytes_view records, std::uint64_t upto = 0);
     void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
+    void count_bytes(object& o);
     void make_room();
     void leave(object& o);
     void mark_dirty(object& o, std::uint64_t position);
+    void mark_unsaved(object& o, std::uint64_t position);
+    void mark_said(std::vector<object*> const& said, entry const& e, std::uint64_t position);
+    void note_record(object& o, bool was_dirty, entry const& e, entry_body const& body, bytes_view delta);
+    void write_whole(object& o, std::function<void(write_result const&)> answer);
     void save_state(object& o, std::function<void(write_result const&)> done);
     void relocate(object_type& type, struct_part const& part);
     object_name name_of(object_type& type, std::string_view key);

@@ -80,6 +80,31 @@ void space_body::mark_dirty(object& o, std::uint64_t position) {
     unsaved_.insert(it, o);
 }
 
+/// Its stored state lacks more than entries from `position` on: it has to be written whole.
+void space_body::mark_unsaved(object& o, std::uint64_t position) {
+    if (o.unsaved.is_linked()) o.unsaved.unlink();
+    if (o.dirty) position = std::min(position, o.since);
+    o.dirty = false;
+    o.records.reset();
+    mark_dirty(o, position);
+}
+
+/// A large object is not written whole for each small change: its row takes the change, as that of a cold one does,
+/// and the store folds them into parts; until there is too much of that.
+void space_body::note_record(object& o, bool was_dirty, entry const& e, entry_body const& body, bytes_view delta) {
+    if (!store_ || o.counted_bytes < large_object_bytes) return;
+    if (!was_dirty) o.records = std::make_unique<std::string>();
+    if (!o.records) return;
+    *o.records += record_of(e, body, delta, 0);
+    if (o.records->size() > o.counted_bytes / 2) o.records.reset();
+}
+
+void space_body::write_whole(object& o, std::function<void(write_result const&)> answer) {
+    auto state = encode_object(o, table_, disk_names());
+    if (state.size() > o.counted_bytes) count_bytes(o); // it has grown, pinned all the time
+    store_->write(state_write{name_of(*o.type, o.key), std::move(state)}, std::move(answer));
+}
+
 void space_body::save_state(object& o, std::function<void(write_result const&)> done) {
     o.dirty = false;
     if (o.unsaved.is_linked()) o.unsaved.unlink();
@@ -91,7 +116,8 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
             if (!alive || stopped_) return;
             auto x = find(*type, key);
             if (x && x->writing) --x->writing;
-            if (r.error && x) mark_dirty(*x, 0); // its row is what it was: the floor waits for it
+            if (r.error && x) mark_unsaved(*x, 0); // its row is what it was: the floor waits for it
+            if (r.wants_fold && x) mark_unsaved(*x, log_.next_position());
             if (r.error && !lost(r.error))
                 setup_.alarm("the state of " + type->name + " " + key + " could not be saved: " + r.error.message());
             if (done) done(r);
@@ -99,8 +125,10 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
     };
     if (o.fields().vacant(o.value()))
         store_->write(erase_write{name_of(*o.type, o.key)}, std::move(answer));
+    else if (auto records = std::exchange(o.records, nullptr))
+        store_->write(delta_write{name_of(*o.type, o.key), std::move(*records), 0}, std::move(answer));
     else
-        store_->write(state_write{name_of(*o.type, o.key), encode_object(o, table_, disk_names())}, std::move(answer));
+        write_whole(o, std::move(answer));
 }
 
 /// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.

@@ -180,7 +180,7 @@ void space_body::switch_state() {
         auto it = s.objects.find({o->type, o->key});
         auto other = it == s.objects.end() ? nullptr : staged_object(*o->type, o->key, it->second);
         o->fields().join(o->value(), other ? other->value() : nullptr, j);
-        if (store_) mark_dirty(*o, log_.next_position()), save_state(*o, {});
+        if (store_) mark_unsaved(*o, log_.next_position()), save_state(*o, {});
     }
     if (!store_)
         for (auto& [name, state] : s.objects) {

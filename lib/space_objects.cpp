@@ -89,16 +89,18 @@ void space_body::pin(object& o) {
     o.leaving = false;
 }
 
+void space_body::count_bytes(object& o) {
+    auto now = o.bytes();
+    resident_bytes_ += now - o.counted_bytes;
+    o.counted_bytes = now;
+}
+
 void space_body::unpin(object& o) {
     if (--o.pins) return;
     if (stopped_) return used_.push_back(o);
     // Measuring a large object costs its size: done rarely.
     auto n = ++o.unpinned;
-    if (o.counted_bytes < 4096 || (n & (n - 1)) == 0) {
-        auto b = o.bytes();
-        resident_bytes_ += b - o.counted_bytes;
-        o.counted_bytes = b;
-    }
+    if (o.counted_bytes < 4096 || (n & (n - 1)) == 0) count_bytes(o);
     if (!store_ && !o.watches && o.fields().vacant(o.value())) return forget(o);
     used_.push_back(o);
     make_room();
@@ -240,6 +242,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
         machine_->want_state();
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
+    count_bytes(o);
     if (!old.records.empty()) mark_dirty(o, 0);
     if (auto w = cold_.take(number, key); !w.records.empty()) {
         require(apply_records(o, w.records), "deltas that were checked could not be applied");

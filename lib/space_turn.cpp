@@ -109,9 +109,25 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     require(body_.read(e.body), "an entry of our own is malformed");
     require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
     auto position = publish(e, body_, prior);
-    for (auto o : said) mark_dirty(*o, position);
+    mark_said(said, e, position);
     for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
     return number;
+}
+
+void space_body::mark_said(std::vector<object*> const& said, entry const& e, std::uint64_t position) {
+    bool large = false;
+    for (auto o : said) large = large || o->counted_bytes >= large_object_bytes;
+    if (!store_ || !large) {
+        for (auto o : said) mark_dirty(*o, position);
+        return;
+    }
+    each_object_delta(body_.delta, [&](object_delta const& one) {
+        auto o = find(make_type(one.type, nullptr, false), one.key);
+        bool was_dirty = o->dirty;
+        mark_dirty(*o, position);
+        note_record(*o, was_dirty, e, body_, one.delta);
+        return true;
+    });
 }
 
 /// Log, file, machine. The entry is applied already.

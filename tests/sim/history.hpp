@@ -62,8 +62,8 @@ private:
     void live(std::size_t i) {
         counts[i].push_back({"n" + std::to_string(i) + "/" + std::to_string(counts[i].size())});
         auto mine = counts[i].size() - 1;
-        c.spawn(i, [this, i, mine](dunlin::node& n) { return writes(n, i, mine); });
-        c.spawn(i, [this](dunlin::node& n) { return watches(n); });
+        c.spawn(i, [this, i, mine](dunlin::node& n) { return unless_dead(i, writes(n, i, mine)); });
+        c.spawn(i, [this, i](dunlin::node& n) { return unless_dead(i, watches(n)); });
     }
 
     awaitable<void> watches(dunlin::node& n) {
@@ -77,15 +77,15 @@ private:
         }
     }
 
-    awaitable<void> writes(dunlin::node& n, std::size_t i, std::size_t run) {
+    awaitable<void> unless_dead(std::size_t i, awaitable<void> life) {
         try {
-            co_await writes_on(n, i, run);
-        } catch (boost::system::system_error const& e) { // its disk has died: soon it will
+            co_await std::move(life);
+        } catch (boost::system::system_error const&) { // its disk has died: soon it will
             if (!c.disk(i).dead()) throw;
         }
     }
 
-    awaitable<void> writes_on(dunlin::node& n, std::size_t i, std::size_t run) {
+    awaitable<void> writes(dunlin::node& n, std::size_t i, std::size_t run) {
         for (;;) {
             co_await n.ready();
             dunlin::ref<player> total = co_await n.open<player>("total");
