@@ -116,7 +116,7 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
             if (!alive || stopped_) return;
             auto x = find(*type, key);
             if (x && x->writing) --x->writing;
-            if (r.error && x) mark_unsaved(*x, 0); // its row is what it was: the floor waits for it
+            if (r.error && x && !mutant("recovery_forgets_states_that_failed")) mark_unsaved(*x, 0); // its row is what it was: the floor waits for it
             if (r.wants_fold && x) mark_unsaved(*x, log_.next_position());
             if (r.error && !lost(r.error))
                 setup_.alarm("the state of " + type->name + " " + key + " could not be saved: " + r.error.message());

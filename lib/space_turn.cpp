@@ -91,7 +91,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
             said.push_back(o);
             o->changed |= erased ? ~std::uint64_t(0) >> 1 : members & ~std::uint64_t(header::erased);
         } else out.resize(before);
-        if (f.more) break; // the rest of it goes on in the next entry
+        if (f.more && !mutant("seal_drops_the_rest_of_a_large_turn")) break; // the rest of it goes on in the next entry
         o->in_turn = false;
         ++from;
     }

@@ -19,6 +19,7 @@ merge     set_join_revives_removed               crdt_tests  set.*
 merge     latest_forgets_losers                  crdt_tests  latest.*
 seal      seal_splits_atomic                     sim_tests   cluster.makes_one_entry_of_an_atomic
 seal      seal_forgets_dependencies              sim_tests   cluster.shows_no_effect_before_its_cause
+seal      seal_drops_the_rest_of_a_large_turn    sim_tests   large_turn.*
 log       log_commits_without_sync               lib_tests   store_crash.no_power_cut*
 log       log_cuts_above_the_floor               lib_tests   store_file.never_cuts_above_the_floor
 log       log_cut_leaves_the_floor               sim_tests   cluster.brings_who_fell_below*
@@ -27,6 +28,9 @@ recovery  recovery_believes_damage               lib_tests   store_damage.*
 recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.keeps_its_state*
 recovery  recovery_replays_what_the_row_holds    sim_tests   recovery.does_not_bring_back*
 recovery  recovery_takes_damage_for_absence      sim_tests   recovery.takes_a_damaged_row*
+recovery  recovery_forgets_cold_objects_of_the_tail  sim_tests  reopen.*
+recovery  recovery_forgets_states_that_failed    sim_tests   reopen.*
+protocol  state_repeats_what_its_pieces_hold     sim_tests   staging.*
 protocol  protocol_splices_branches              net_tests   fork.*
 protocol  protocol_skips_dependencies            net_tests   all/gossip.*
 protocol  protocol_sends_first_entry_early       net_tests   all/gossip.*
