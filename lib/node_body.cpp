@@ -102,6 +102,13 @@ std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_i
             if (auto self = weak.lock()) self->alarm(text);
         });
     };
+    setup.on_long_log = [this, weak = weak_from_this()] {
+        boost::asio::post(executor_, [this, weak] {
+            auto self = weak.lock();
+            if (!self || stopped_) return;
+            for (auto& [other, s] : spaces_) boost::asio::post(s->executor(), [s = s] { s->log_is_long(); });
+        });
+    };
     if (executor != executor_)
         setup.on_executor = [executor](std::function<void()> f) { boost::asio::post(executor, std::move(f)); };
     setup.send = [this, name](peer_number to, space_message&& said) { send(name, to, std::move(said)); };

@@ -42,6 +42,7 @@ struct space_setup {
     bool alone = true;                                            // nobody to ask: synced at once
     std::function<void(peer_number, space_message&&)> send;       // to a link, from the space's executor
     std::function<void(std::string const&)> alarm = [](auto&) {}; // for a person
+    std::function<void()> on_long_log; // the floor is the file's: the other spaces are to checkpoint too
     /// Runs something on the space's executor, from the store's; empty: they are the same.
     std::function<void(std::function<void()>)> on_executor;
 };
@@ -125,6 +126,8 @@ public:
     /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
     void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor);
     std::vector<entry_log::run> runs_here(std::vector<log_run> const& runs);
+    /// Another space of the file wants the log cut: checkpoints, if rows above our floor have something of ours.
+    void log_is_long();
     void peer_up(peer_number p, node_id const& node, bool counted);
     void peer_down(peer_number p);
     void congested(peer_number p, bool is);

@@ -65,7 +65,10 @@ void space_body::committed() {
         for (auto& h : ready) std::move (*h)(boost::system::error_code());
         if (stopped_) return;
     }
-    if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) checkpoint();
+    if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) {
+        checkpoint();
+        if (setup_.on_long_log) setup_.on_long_log();
+    }
     make_room();
 }
 
@@ -131,6 +134,10 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
         write_whole(o, std::move(answer));
 }
 
+void space_body::log_is_long() {
+    if (!stopped_ && loaded_ && log_.last_row() > written_floor_) checkpoint();
+}
+
 /// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.
 void space_body::checkpoint() {
     if (checkpointing_ || !store_ || store_error_ || rebuilding_) return;
@@ -158,13 +165,16 @@ void space_body::checkpoint() {
         checkpointing_ = false;
         auto first = unsaved_.empty() ? log_.next_position() : unsaved_.front().since;
         if (cold_.oldest(where, since)) first = std::min(first, since);
-        if (!cold_in_flight_.empty() || replayed_.oldest(where, since)) first = 0; // the floor waits
+        if (replayed_.oldest(where, since)) first = 0; // the floor waits; what is queued stands before it anyway
         log_.forget_rows_before(std::min(first, log_.saved_position()));
         auto row = first == 0 ? 0 : first < log_.saved_position() ? log_.row_of(first) : log_.last_row() + 1;
         encoder known;
         heads_.write(known);
         store_->write(space_write{store_space_, {}, known.take()});
-        if (row > 1 && row - 1 > written_floor_) written_floor_ = row - 1, store_->write(floor_write{row - 1});
+        if (row > 1 && row - 1 > written_floor_) {
+            written_floor_ = row - 1;
+            store_->write(floor_write{row - 1, store_space_});
+        }
     };
     boost::asio::post(setup_.executor, [step] { (*step)(); });
 }

@@ -45,6 +45,7 @@ void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t f
     log_.reopened(rows);
     for (; from < log_.saved_position(); ++from) durable_.see(log_.at(from).at);
     cold_ = {}, replayed_ = {}, cold_in_flight_.clear();
+    written_floor_ = floor; // what was said above it may be lost
     read_again(floor + 1, rows.empty() ? 0 : rows.back().id);
 }
 

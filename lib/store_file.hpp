@@ -104,10 +104,16 @@ public:
     static boost::system::error_code move_aside(std::string const& path, std::string& moved_to);
 
 private:
+    struct space_floor {
+        std::uint32_t space;
+        std::uint64_t floor; // as it said last
+        std::uint64_t last;  // the last row with entries of it, of those above the file's floor
+    };
     struct position { // what a rollback puts back
         std::uint64_t next_row = 1;
         std::uint64_t next_part = 1;
         std::uint64_t floor = 0;
+        std::vector<space_floor> spaces; // few
         std::uint64_t first_row = 1;
         std::int64_t first_at_ms = 0;
         std::uint64_t log_bytes = 0;
@@ -127,6 +133,7 @@ private:
     write_result apply(name_write const& w);
     write_result apply(meta_write const& w);
     write_result apply(floor_write const& w);
+    space_floor& floor_of(std::uint32_t space);
     void end_row();
     bool find_slot(object_name const& object, std::int64_t& h, bool& exists);
     void erase_parts(std::int64_t h, bytes_view directory);

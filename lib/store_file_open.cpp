@@ -313,6 +313,7 @@ bool store_file::scan_log(store_sink& sink, store_summary& summary) {
                         if (!decode_heads(id, q.blob(2), runs)) return damaged(store_damage::place::log_heads, id);
                         if (!same_sum(sum_of_log(id, q.integer(1), q.blob(2), q.blob(3)), q.blob(4)))
                             return damaged(store_damage::place::log_bytes, id);
+                        for (auto& r : runs) floor_of(r.space).last = id;
                         sink.on_log_heads(id, runs, q.blob(3).size());
                         if (mutant("recovery_skips_the_last_row") && id + 1 == now_.next_row) return;
                         sink.on_log_row(id, runs, q.blob(3));

@@ -68,7 +68,14 @@ void store_file::end_row() {
     step(q);
     if (now_.first_row == id) now_.first_at_ms = now_ms_;
     now_.log_bytes += heads.size() + row_bytes_.size();
+    for (auto& r : row_runs_) floor_of(r.space).last = id;
     row_bytes_.clear(), row_runs_.clear();
+}
+
+store_file::space_floor& store_file::floor_of(std::uint32_t space) {
+    for (auto& s : now_.spaces)
+        if (s.space == space) return s;
+    return now_.spaces.emplace_back(space_floor{space, 0, 0});
 }
 
 write_result store_file::apply(log_write const& w) {
@@ -338,7 +345,15 @@ write_result store_file::apply(floor_write const& w) {
     write_result result;
     result.row = now_.next_row - 1;
     BOOST_ASSERT(w.floor <= result.row);
-    now_.floor = std::max(now_.floor, std::min(w.floor, result.row));
+    auto floor = std::min(w.floor, result.row);
+    if (w.space) floor_of(w.space).floor = std::max(floor_of(w.space).floor, floor);
+    for (auto& s : now_.spaces) {
+        if (!w.space) s.floor = std::max(s.floor, floor);
+        floor = std::max(floor, s.floor);
+    }
+    for (auto& s : now_.spaces)
+        if (s.last > s.floor && !mutant("log_floor_forgets_other_spaces")) floor = std::min(floor, s.floor);
+    now_.floor = std::max(now_.floor, floor);
     encoder value;
     value.u64(now_.floor);
     auto sum = sum_of_meta(1, value.view());

@@ -94,9 +94,11 @@ struct meta_write {
     std::uint32_t key = 16;
     std::string value;
 };
-/// All states hold all entries of rows <= floor. Only rises; the log is never cut above it.
+/// All states of the space hold all of its entries of rows <= floor, and its heads are stored. The file's floor is as
+/// high as all spaces allow that have entries in rows above; it only rises, and the log is never cut above it.
 struct floor_write {
     std::uint64_t floor = 0;
+    std::uint32_t space = 0; // 0: all spaces
 };
 
 using store_write =

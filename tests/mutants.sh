@@ -23,6 +23,7 @@ seal      seal_drops_the_rest_of_a_large_turn    sim_tests   large_turn.*
 log       log_commits_without_sync               lib_tests   store_crash.no_power_cut*
 log       log_cuts_above_the_floor               lib_tests   store_file.never_cuts_above_the_floor
 log       log_cut_leaves_the_floor               sim_tests   cluster.brings_who_fell_below*
+log       log_floor_forgets_other_spaces         lib_tests   store_file.raises_the_floor_as_far*
 log       log_tells_durable_before_the_commit    sim_tests   recovery.says_saved_only*
 recovery  recovery_believes_damage               lib_tests   store_damage.*
 recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.keeps_its_state*

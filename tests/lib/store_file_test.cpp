@@ -122,6 +122,25 @@ TEST(store_file, never_cuts_above_the_floor) {
     EXPECT_EQ(o.file.read_rows(1, 1 << 20).size(), 7u);
 }
 
+TEST(store_file, raises_the_floor_as_far_as_every_space_allows) {
+    opened o;
+    o.write({entry(1, "a", 1, 1)});
+    o.write({entry(1, "b", 1, 2)});
+    o.write({entry(2, "c", 1, 1)});
+    o.write({floor_write{3, 1}});
+    EXPECT_EQ(o.file.floor(), 0u) << "row 2 is of a space that has not said anything";
+    o.reopen();
+    o.write({floor_write{3, 1}});
+    EXPECT_EQ(o.file.floor(), 0u) << "nor after a start";
+    o.write({entry(2, "d", 1, 2)});
+    o.write({floor_write{2, 2}});
+    EXPECT_EQ(o.file.floor(), 2u) << "row 4 is of that space";
+    o.write({floor_write{4, 2}});
+    EXPECT_EQ(o.file.floor(), 4u) << "nothing above row 3 is of the other";
+    o.write({entry(3, "e", 1, 1), floor_write{5, 2}});
+    EXPECT_EQ(o.file.floor(), 4u);
+}
+
 TEST(store_file, cuts_by_budget_and_by_age_in_steps) {
     opened o([](store_options& with) { with.log_budget_bytes = 10'000, with.log_budget_age_ms = 1000; });
     std::string bytes(100, 'x');

@@ -1,5 +1,6 @@
 // What a node makes of its file when it comes back: after a state from a peer, and after damage.
 #include "cluster_fixture.hpp"
+#include <dunlin/lib/space_body.hpp>
 #include <dunlin/lib/sqlite.hpp>
 
 using namespace clusters;
@@ -107,4 +108,48 @@ TEST(recovery, says_saved_only_when_the_disk_has_it) {
     c.crash(0);
     c.restart(0);
     EXPECT_EQ(look(c, 0, "alice", [](player& p) { return p.name.value().size(); }), 100'000u);
+}
+// The floor of the log is the file's, and a checkpoint is a space's: what another space has only in the log stays.
+TEST(recovery, keeps_every_space_when_one_is_checkpointed) {
+    cluster c(1, seed(34), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); });
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        auto another = n.space("another");
+        dunlin::ref<player> p = co_await another.open<player>("alice");
+        p->score += 7;
+        auto r = another.seal();
+        co_await r.saved();
+    });
+    for (int k = 0; k < 200; ++k) {
+        std::string name(1000, char('a' + k % 26));
+        change(c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
+    }
+    c.advance(5s);
+    c.crash(0);
+    c.restart(0);
+    long there = c.run(0, [](dunlin::node& n) -> awaitable<long> {
+        auto another = n.space("another");
+        dunlin::ref<player> p = co_await another.open<player>("alice");
+        co_return long(p->score);
+    });
+    EXPECT_EQ(there, 7);
+}
+
+// A node that only listens checkpoints and cuts its log too: nothing it hears is in memory there.
+TEST(recovery, cuts_the_log_of_a_node_that_only_listens) {
+    cluster c(2, seed(35), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); });
+    for (int k = 0; k < 400; ++k) {
+        std::string name(1000, char('a' + k % 26));
+        change(c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
+    }
+    ASSERT_SETTLES(c);
+    c.advance(5s);
+    auto& floor = c.node(1).space("main").body()->floor();
+    std::uint64_t cut = 0;
+    for (std::uint32_t s = 0; s < floor.size(); ++s) cut += floor[s];
+    EXPECT_GT(cut, 200u);
+    auto before = c.digest(1);
+    c.partition({0}, {1});
+    c.crash(1);
+    c.restart(1);
+    EXPECT_EQ(c.digest(1), before);
 }
