@@ -58,20 +58,31 @@ TEST(reopen, loses_nothing_wherever_the_disk_fails_once) {
             ASSERT_SETTLES(c);
             c.disk(0).add(fault);
             int saved = 0;
-            for (int k = 0; k < 60; ++k) saved += save_one(c, "p" + std::to_string(k % 20));
+            for (int k = 0; k < 60; ++k) {
+                saved += save_one(c, "p" + std::to_string(k % 20));
+                // Of objects that are not in memory at node 0, also while its file is closed.
+                change(c, 1, "q" + std::to_string(k % 10), [&](player& p) { p.score += 1, p.friends.insert("f" + std::to_string(k)); });
+                c.advance(20ms);
+            }
             c.advance(5s);
             if (!reopened(c)) continue; // the fault hit nothing, or a checkpoint that could be repeated
             ++failed;
             EXPECT_LT(saved, 60);
             EXPECT_TRUE(save_one(c, "p0")) << "saving works again";
+            ASSERT_SETTLES(c);
             std::string before;
             for (int k = 0; k < 20; ++k) before += all(c, 0, "p" + std::to_string(k)) + ";";
-            ASSERT_SETTLES(c);
+            for (int k = 0; k < 10; ++k) {
+                auto key = "q" + std::to_string(k);
+                EXPECT_EQ(all(c, 0, key), all(c, 1, key)) << "fault " << n;
+                before += all(c, 0, key) + ";";
+            }
             c.partition({0}, {1});
             c.crash(0);
             c.restart(0);
             std::string after;
             for (int k = 0; k < 20; ++k) after += all(c, 0, "p" + std::to_string(k)) + ";";
+            for (int k = 0; k < 10; ++k) after += all(c, 0, "q" + std::to_string(k)) + ";";
             EXPECT_EQ(after, before) << "fault " << n;
             c.heal();
             ASSERT_SETTLES(c);
