@@ -30,7 +30,7 @@ recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.k
 recovery  recovery_replays_what_the_row_holds    sim_tests   recovery.does_not_bring_back*
 recovery  recovery_takes_damage_for_absence      sim_tests   recovery.takes_a_damaged_row*
 recovery  recovery_forgets_cold_objects_of_the_tail  sim_tests  reopen.*
-recovery  recovery_forgets_states_that_failed    sim_tests   reopen.*
+recovery  recovery_forgets_states_that_failed    sim_tests   recovery.writes_again_the_states*
 protocol  protocol_splices_branches              net_tests   fork.*
 protocol  protocol_skips_dependencies            net_tests   all/gossip.*
 protocol  protocol_sends_first_entry_early       net_tests   all/gossip.*
