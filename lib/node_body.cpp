@@ -49,21 +49,25 @@ struct node_body::opening final : store_sink {
     void on_damage(store_damage const& d) override { damage.push_back(d); }
 };
 
+struct node_body::machine {
+    machine_clock clock;
+    machine_chance chance;
+    tcp_transport transport;
+};
+
 node_body::node_body(any_io_executor executor, options const& o, std::optional<surroundings> outside)
     : executor_(std::move(executor)), options_(o), outside_(std::move(outside)) {
     if (outside_)
         seams_.emplace(outside_->seams);
     else {
-        clock_ = std::make_unique<machine_clock>();
-        chance_ = std::make_unique<machine_chance>();
-        transport_ = std::make_unique<tcp_transport>();
-        seams_.emplace(dunlin::seams{*clock_, *chance_, *transport_});
+        machine_ = std::make_shared<machine>();
+        seams_.emplace(dunlin::seams{machine_->clock, machine_->chance, machine_->transport});
     }
     if (!options_.data().empty()) {
         if (outside_ && outside_->make_runner)
-            store_.emplace(executor_, seams_->clock, outside_->make_runner(executor_));
+            store_ = std::make_shared<store>(executor_, seams_->clock, outside_->make_runner(executor_));
         else
-            store_.emplace(executor_, seams_->clock);
+            store_ = std::make_shared<store>(executor_, seams_->clock);
         store_->on_state([this](store_state s, boost::system::error_code ec) {
             if (s == store_state::disk_full || s == store_state::broken) alarm("the file: " + ec.message());
             if (s == store_state::broken) file_failed(ec);
@@ -82,9 +86,21 @@ void node_body::drop() {
     stopped_ = true;
     reopen_timer_.reset();
     drop_links();
-    for (auto& [name, s] : spaces_) s->stop();
+    for (auto& [name, s] : spaces_)
+        if (s->executor() == executor_)
+            s->stop();
+        else // it uses the file until it hears of this
+            boost::asio::post(s->executor(), [s = s, world = machine_, file = store_] { s->stop(); });
     store_.reset();
     spaces_.clear();
+    answer_all(starting_, node_errc::stopped);
+    answer_all(stopping_, node_errc::stopped);
+}
+
+/// Not inside of what the user does.
+void node_body::answer_all(std::vector<std::unique_ptr<done_handler>>& waiting, boost::system::error_code ec) {
+    for (auto& h : std::exchange(waiting, {}))
+        boost::asio::post(executor_, [h = std::move(h), ec] { std::move (*h)(ec); });
 }
 
 std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_io_executor executor) {
@@ -93,17 +109,18 @@ std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_i
     setup.name = name;
     setup.executor = executor;
     setup.clock = &seams_->clock, setup.chance = &seams_->chance;
-    setup.store = store_ ? &*store_ : nullptr;
+    setup.store = store_.get();
+    setup.keep = machine_;
     setup.node = id_;
     setup.memory_bytes = options_.memory(), setup.log_bytes = options_.log_budget();
     setup.alone = alone();
-    setup.alarm = [this, weak = weak_from_this()](std::string const& text) {
-        boost::asio::post(executor_, [weak, text] {
+    setup.alarm = [to = executor_, weak = weak_from_this()](std::string const& text) {
+        boost::asio::post(to, [weak, text] {
             if (auto self = weak.lock()) self->alarm(text);
         });
     };
-    setup.on_long_log = [this, weak = weak_from_this()] {
-        boost::asio::post(executor_, [this, weak] {
+    setup.on_long_log = [this, to = executor_, weak = weak_from_this()] {
+        boost::asio::post(to, [this, weak] {
             auto self = weak.lock();
             if (!self || stopped_) return;
             for (auto& [other, s] : spaces_) boost::asio::post(s->executor(), [s = s] { s->log_is_long(); });
@@ -111,7 +128,14 @@ std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_i
     };
     if (executor != executor_)
         setup.on_executor = [executor](std::function<void()> f) { boost::asio::post(executor, std::move(f)); };
-    setup.send = [this, name](peer_number to, space_message&& said) { send(name, to, std::move(said)); };
+    if (executor == executor_)
+        setup.send = [this, name](peer_number to, space_message&& said) { send(name, to, std::move(said)); };
+    else
+        setup.send = [at = executor_, weak = weak_from_this(), name](peer_number to, space_message&& said) {
+            boost::asio::post(at, [weak, name, to, said = std::make_shared<space_message>(std::move(said))] {
+                if (auto self = weak.lock()) self->send(name, to, std::move(*said));
+            });
+        };
     auto s = std::make_shared<space_body>(std::move(setup));
     spaces_[name] = s;
     if (!store_) s->own(writer_);
@@ -187,6 +211,7 @@ void node_body::open_file() {
 }
 
 void node_body::opened(std::shared_ptr<opening> found, boost::system::error_code ec) {
+    if (stopped_) return; // drop() answers
     if (ec) return finish_start(ec);
     for (auto& d : found->damage)
         alarm("a row of the file is damaged: place " + std::to_string(int(d.where)) + ", number " +
@@ -286,31 +311,23 @@ void node_body::start_spaces() {
 
 void node_body::finish_start(boost::system::error_code ec) {
     started_ = !ec;
-    auto waiting = std::move(starting_);
-    starting_.clear();
-    for (auto& h : waiting) std::move (*h)(ec);
+    answer_all(starting_, ec);
 }
 
+/// Who asks while it stops waits for the same end.
 void node_body::stop(done_handler handler) {
-    auto done = std::make_shared<done_handler>(std::move(handler));
-    auto finish = [this, weak = weak_from_this(), done] {
-        auto self = weak.lock();
-        if (self) drop();
-        boost::asio::post(executor_, [done] { std::move (*done)(boost::system::error_code()); });
-    };
-    if (stopped_) return finish();
+    bool stopping = stopped_ && !spaces_.empty();
+    stopping_.push_back(std::make_unique<done_handler>(std::move(handler)));
+    if (stopped_ && !stopping) return answer_all(stopping_, {});
+    if (stopping) return;
     stopped_ = true;
-    stop_links([this, weak = weak_from_this(), finish] {
+    stop_links([this, weak = weak_from_this()] {
         auto self = weak.lock();
         if (!self) return;
         auto left = std::make_shared<std::size_t>(spaces_.size() + 1);
-        auto sealed = [this, weak, left, finish] {
+        auto sealed = [this, weak, left] {
             auto alive = weak.lock();
-            if (!alive || --*left) return;
-            if (store_ && store_->state() == store_state::open)
-                store_->stop(finish);
-            else
-                finish();
+            if (alive && --*left == 0) close_file();
         };
         for (auto& [name, s] : spaces_)
             boost::asio::post(s->executor(), [s = s, sealed, to = executor_] {
@@ -319,6 +336,40 @@ void node_body::stop(done_handler handler) {
             });
         sealed();
     });
+}
+
+/// Those of other executors: when it is said that the node has stopped, nothing of it runs anywhere.
+void node_body::stop_spaces(std::function<void()> then) {
+    auto left = std::make_shared<std::size_t>(1);
+    auto stopped = [left, then] {
+        if (--*left == 0) then();
+    };
+    for (auto& [name, s] : spaces_) {
+        if (s->executor() == executor_) continue;
+        ++*left;
+        boost::asio::post(s->executor(), [s = s, world = machine_, file = store_, to = executor_, stopped] {
+            s->stop();
+            boost::asio::post(to, stopped);
+        });
+    }
+    stopped();
+}
+
+void node_body::close_file() {
+    auto finish = [this, weak = weak_from_this()] {
+        auto self = weak.lock();
+        if (!self) return;
+        stop_spaces([this, weak] {
+            auto alive = weak.lock();
+            if (!alive) return;
+            answer_all(stopping_, {});
+            drop();
+        });
+    };
+    if (store_ && store_->state() == store_state::open)
+        store_->stop(finish);
+    else
+        finish();
 }
 
 } // namespace dunlin

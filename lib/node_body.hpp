@@ -10,6 +10,7 @@
 #include "../net/tcp.hpp"
 #include "node.hpp"
 #include "store.hpp"
+#include <atomic>
 
 namespace dunlin {
 
@@ -40,7 +41,7 @@ public:
     dunlin::seams& seams() { return *seams_; }
     std::optional<dunlin::identity> const& own() const { return identity_; }
     std::optional<cluster_key> const& key() const { return key_; }
-    bool has_file() const { return store_.has_value(); }
+    bool has_file() const { return !options_.data().empty(); }
     std::chrono::milliseconds sync_deadline() const { return options_.sync_deadline(); }
     bool alone() const { return options_.join().empty(); }
     std::map<std::string, std::shared_ptr<space_body>>& spaces() { return spaces_; }
@@ -52,21 +53,21 @@ private:
     any_io_executor executor_;
     options options_;
     std::optional<surroundings> outside_;
-    std::unique_ptr<clock> clock_;
-    std::unique_ptr<chance> chance_;
-    std::unique_ptr<transport> transport_;
+    struct machine; // the clock, chance and transport of this machine
+    std::shared_ptr<machine> machine_;
     std::optional<dunlin::seams> seams_;
     std::optional<dunlin::identity> identity_;
     std::optional<cluster_key> key_;
     node_id id_{};
     writer_id writer_;
-    std::optional<store> store_;
+    std::shared_ptr<store> store_; // a space with an executor of its own may hold it until it has stopped
     std::unique_ptr<timer> reopen_timer_;
     std::chrono::seconds reopen_delay_{1};
     std::map<std::string, std::shared_ptr<space_body>> spaces_;
     std::unique_ptr<node_links> links_;
-    std::vector<std::unique_ptr<done_handler>> starting_;
-    bool started_ = false, stopped_ = false;
+    std::vector<std::unique_ptr<done_handler>> starting_, stopping_;
+    std::atomic<bool> started_ = false; // spaces look from their own executors
+    bool stopped_ = false;
     std::string failure_;
 
     std::shared_ptr<space_body> make_space(std::string const& name, any_io_executor executor);
@@ -86,6 +87,9 @@ private:
     void link_space(std::shared_ptr<space_body> const& s);
     void send(std::string const& space, peer_number to, space_message&& said);
     void finish_start(boost::system::error_code ec);
+    void close_file();
+    void stop_spaces(std::function<void()> then);
+    void answer_all(std::vector<std::unique_ptr<done_handler>>& waiting, boost::system::error_code ec);
 };
 
 } // namespace dunlin

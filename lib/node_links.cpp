@@ -196,6 +196,7 @@ void node_links::on_tool(tool_question const& q) {
 // ---- the node's side
 
 void node_body::start_links() {
+    if (stopped_) return;
     if (options_.listen().empty() && options_.join().empty()) return finish_start({});
     try {
         links_ = std::make_unique<node_links>(*this);
@@ -230,6 +231,7 @@ std::string node_body::status() {
     auto& spaces = out["spaces"].emplace_object();
     for (auto& [name, s] : spaces_) {
         auto& one = spaces[name].emplace_object();
+        if (s->executor() != executor_) continue; // only its own executor may look into it
         one["synced"] = s->synced(), one["objects_in_memory"] = s->resident(),
         one["bytes_in_memory"] = s->resident_bytes();
         auto& vector = one["vector"].emplace_object();

@@ -45,8 +45,10 @@ public:
             std::forward<Token>(token),
             [s = space_, at = at_, k, deadline](auto handler) { s->wait_copies(at, k, deadline, std::move(handler)); });
     }
-    template <class Token = default_token> auto copies(std::size_t k) const {
-        return copies(k, std::chrono::nanoseconds::max());
+    template <class Token = default_token>
+    requires(!std::is_convertible_v<Token, std::chrono::nanoseconds>)
+    auto copies(std::size_t k, Token&& token = Token()) const {
+        return copies(k, std::chrono::nanoseconds::max(), std::forward<Token>(token));
     }
 };
 

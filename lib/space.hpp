@@ -28,13 +28,14 @@ public:
 
     /// Get or create: loads the object if it is cold, waits for the first synchronisation with the cluster up to the
     /// options' sync_deadline, starts the node if nobody has. Writes nothing.
-    template <class T, class Token = default_token> auto open(std::string key, Token&& token = Token()) const {
+    template <class T, class Token = default_token>
+    requires(!std::is_convertible_v<Token, std::chrono::nanoseconds>)
+    auto open(std::string key, Token&& token = Token()) const {
         return open<T>(std::move(key), std::chrono::nanoseconds(-1), std::forward<Token>(token));
     }
+    /// With a deadline of its own for that.
     template <class T, class Token = default_token>
-    requires(!std::is_convertible_v<Token, std::chrono::nanoseconds>) auto open(std::string key,
-                                                                                std::chrono::nanoseconds deadline,
-                                                                                Token&& token = Token()) const {
+    auto open(std::string key, std::chrono::nanoseconds deadline, Token&& token = Token()) const {
         auto& type = body_->type_of(struct_of<T>());
         return wait_for<void(boost::system::error_code, ref<T>)>(
             std::forward<Token>(token), [s = *this, &type, key = std::move(key), deadline](auto handler) mutable {
@@ -45,8 +46,8 @@ public:
                              });
             });
     }
-    template <class T, class Token = default_token> auto open(key<T> const& k, Token&& token = Token()) const {
-        return open<T>(k.name, std::forward<Token>(token));
+    template <class T, class... A> auto open(key<T> const& k, A&&... a) const {
+        return open<T>(k.name, std::forward<A>(a)...);
     }
     /// What is in memory now, without waiting; a null ref if the object would have to be read from the file.
     template <class T> ref<T> local(std::string_view key) const {

@@ -108,11 +108,11 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             joined.push_back(o);
             return true;
         }
+        if (auto it = unknown_.find({&type, std::string(one.key)}); it != unknown_.end())
+            return it->second.see(at), true;
         (row ? replayed_ : cold_).add(type_number(type), one.key, record_of(e, body, one.delta, row), position);
-        if (!row && !type.watches.empty()) {
-            change_record c{std::string(one.key), type.part->touched_by(one.delta), false, true, at};
-            for (auto w : type.watches) w->note(c, false), touched_watches_.push_back(w);
-        }
+        if (!row && !type.watches.empty())
+            tell_cold(type, {std::string(one.key), type.part->touched_by(one.delta), false, true, at});
         return true;
     });
     for (auto o : joined) {
@@ -132,6 +132,19 @@ void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
     if (o.watches)
         for (auto w : *o.watches) note(w);
     for (auto w : o.type->watches) note(w);
+}
+
+/// Whether anything in it is live only the object itself can tell; if it cannot be loaded, the change is told all the same.
+void space_body::tell_cold(object_type& type, change_record c) {
+    auto key = c.key;
+    open(type, key, [this, self = weak_from_this(), &type, c = std::move(c)](boost::system::error_code, object* o) mutable {
+        auto alive = self.lock();
+        if (!alive || stopped_) return;
+        if (o) c.erased = !o->live();
+        for (auto w : type.watches) w->note(c, is_saved(c.last)), touched_watches_.push_back(w);
+        if (o) unpin(*o);
+        ring_watches();
+    });
 }
 
 void space_body::ring_watches() {

@@ -113,10 +113,16 @@ void space_body::stop() {
     auto loading = std::move(loading_);
     loading_.clear();
     for (auto& [name, waiting] : loading)
-        for (auto& h : waiting) {
-            auto call = std::move(h);
-            std::move(call)(node_errc::stopped, nullptr);
-        }
+        for (auto& h : waiting)
+            boost::asio::post(setup_.executor,
+                              [h = std::move(h)]() mutable { std::move(h)(node_errc::stopped, nullptr); });
+    auto joining = std::move(after_joining_);
+    after_joining_.clear();
+    for (auto& w : joining) w(); // each sees that it is too late
+    auto asked = std::move(asked_);
+    asked_.clear();
+    for (auto& done : asked)
+        boost::asio::post(setup_.executor, [done] { (*done)(node_errc::stopped, {}, -1, true); });
     for (auto o : objects_)
         if (o->watches) ringing_.insert(ringing_.end(), o->watches->begin(), o->watches->end());
     for (auto& [name, t] : types_) ringing_.insert(ringing_.end(), t->watches.begin(), t->watches.end());
@@ -187,49 +193,68 @@ void space_body::receive(peer_number from, space_message&& said) {
 
 // ---- waiting
 
+/// Whoever is cancelled is told at once, and nothing of the wait is kept.
+std::shared_ptr<done_handler> space_body::waiter(done_handler&& handler) {
+    auto who = std::make_shared<done_handler>(std::move(handler));
+    auto slot = boost::asio::get_associated_cancellation_slot(*who);
+    if (slot.is_connected())
+        slot.assign([self = weak_from_this(), weak = std::weak_ptr(who)](boost::asio::cancellation_type type) {
+            auto s = self.lock();
+            auto h = weak.lock();
+            if (s && h && type != boost::asio::cancellation_type::none) s->give_up(h);
+        });
+    return who;
+}
+
+void space_body::give_up(std::shared_ptr<done_handler> const& who) {
+    auto is = [&](auto& w) { return w.handler == who; };
+    if (std::erase_if(savers_, is) + std::erase_if(copiers_, is) + std::erase_if(syncers_, is) +
+        std::erase(ready_waiters_, who))
+        answer_later(who, boost::asio::error::operation_aborted);
+}
+
+/// Not inside of what the user does: between two suspensions nobody else runs.
+void space_body::answer_later(std::shared_ptr<done_handler> const& who, boost::system::error_code ec) {
+    boost::asio::post(setup_.executor, [who, ec] { std::move (*who)(ec); });
+}
+
 void space_body::wait_saved(dot d, done_handler handler) {
-    auto answer = [&](boost::system::error_code ec) {
-        boost::asio::post(setup_.executor, [h = std::move(handler), ec]() mutable { std::move(h)(ec); });
-    };
-    if (!d || is_saved(d)) return answer({});
-    if (stopped_) return answer(node_errc::stopped);
-    if (store_error_) return answer(node_errc::unsaved);
-    if (d.slot() != self_ || (!savers_.empty() && savers_.back().at > d)) { // others' entries are saved in any order
-        copiers_.push_back({d, 0, std::make_unique<done_handler>(std::move(handler)), nullptr});
-        return;
-    }
-    savers_.push_back({d, std::make_unique<done_handler>(std::move(handler))});
+    auto who = waiter(std::move(handler));
+    if (!d || is_saved(d)) return answer_later(who, {});
+    if (stopped_) return answer_later(who, node_errc::stopped);
+    if (store_error_) return answer_later(who, node_errc::unsaved);
+    if (d.slot() != self_ || (!savers_.empty() && savers_.back().at > d)) // others' entries are saved in any order
+        copiers_.push_back({d, 0, who, nullptr});
+    else
+        savers_.push_back({d, who});
 }
 
 void space_body::wait_copies(dot d, std::size_t k, std::chrono::nanoseconds deadline, done_handler handler) {
-    if (!d)
-        return boost::asio::post(setup_.executor,
-                                 [h = std::move(handler)]() mutable { std::move(h)(boost::system::error_code()); });
-    copiers_.push_back({d, k, std::make_unique<done_handler>(std::move(handler)), nullptr});
-    if (stopped_) return fail_waiters(node_errc::stopped);
+    auto who = waiter(std::move(handler));
+    if (!d) return answer_later(who, {});
+    if (stopped_) return answer_later(who, node_errc::stopped);
+    auto& c = copiers_.emplace_back(copier{d, k, who, nullptr});
     if (deadline != std::chrono::nanoseconds::max()) {
-        auto& c = copiers_.back();
         c.deadline = setup_.clock->make_timer(setup_.executor);
-        c.deadline->expires_after(deadline, [this, which = c.handler.get()] {
-            auto it = std::find_if(copiers_.begin(), copiers_.end(), [&](auto& x) { return x.handler.get() == which; });
-            if (it == copiers_.end()) return;
-            auto h = std::move(it->handler);
-            auto keep = std::move(it->deadline);
-            copiers_.erase(it);
-            std::move (*h)(make_error_code(node_errc::timed_out));
+        c.deadline->expires_after(deadline, [this, weak = std::weak_ptr(who)] {
+            auto h = weak.lock();
+            if (std::erase_if(copiers_, [&](auto& x) { return x.handler == h; }))
+                std::move (*h)(make_error_code(node_errc::timed_out));
         });
     }
     boost::asio::post(setup_.executor, [self = weak_from_this()] {
-        if (auto s = self.lock()) s->check_copies();
+        auto s = self.lock();
+        if (s && !s->stopped_) s->check_copies();
     });
 }
 
+/// A copy counts if it is on a disk: one in the memory of a node without a file does not.
 void space_body::check_copies() {
     std::vector<copier> done;
     std::erase_if(copiers_, [&](copier& c) {
         bool here = is_saved(c.at);
-        auto others = c.copies > 1 ? machine_->copies(table_.id(c.at.slot()), c.at.number()) : 0;
-        if (c.copies == 0 ? !here : (here ? 1 : 0) + others < c.copies) return false;
+        auto others = c.copies && machine_ ? machine_->copies(table_.id(c.at.slot()), c.at.number()) : 0;
+        if (c.copies == 0 ? !here : (store_ && here ? 1 : 0) + others < c.copies) return false;
         done.push_back(std::move(c));
         return true;
     });
@@ -237,20 +262,14 @@ void space_body::check_copies() {
 }
 
 void space_body::wait_synced(std::chrono::nanoseconds deadline, done_handler handler) {
-    if (synced() || stopped_)
-        return boost::asio::post(
-            setup_.executor,
-            [h = std::move(handler), ec = stopped_ ? make_error_code(node_errc::stopped)
-                                                   : boost::system::error_code()]() mutable { std::move(h)(ec); });
-    auto& c = syncers_.emplace_back(copier{dot(), 0, std::make_unique<done_handler>(std::move(handler)),
-                                           setup_.clock->make_timer(setup_.executor)});
-    c.deadline->expires_after(deadline, [this, which = c.handler.get()] {
-        auto it = std::find_if(syncers_.begin(), syncers_.end(), [&](auto& x) { return x.handler.get() == which; });
-        if (it == syncers_.end()) return;
-        auto h = std::move(it->handler);
-        auto keep = std::move(it->deadline);
-        syncers_.erase(it);
-        std::move (*h)(make_error_code(node_errc::timed_out));
+    auto who = waiter(std::move(handler));
+    if (stopped_) return answer_later(who, node_errc::stopped);
+    if (synced()) return answer_later(who, {});
+    auto& c = syncers_.emplace_back(copier{dot(), 0, who, setup_.clock->make_timer(setup_.executor)});
+    c.deadline->expires_after(deadline, [this, weak = std::weak_ptr(who)] {
+        auto h = weak.lock();
+        if (std::erase_if(syncers_, [&](auto& x) { return x.handler == h; }))
+            std::move (*h)(make_error_code(node_errc::timed_out));
     });
 }
 
@@ -261,12 +280,36 @@ void space_body::check_synced() {
 }
 
 void space_body::wait_ready(done_handler handler) {
-    if (!overloaded() || stopped_)
-        return boost::asio::post(
-            setup_.executor,
-            [h = std::move(handler), ec = stopped_ ? make_error_code(node_errc::stopped)
-                                                   : boost::system::error_code()]() mutable { std::move(h)(ec); });
-    ready_waiters_.push_back(std::make_unique<done_handler>(std::move(handler)));
+    auto who = waiter(std::move(handler));
+    if (stopped_) return answer_later(who, node_errc::stopped);
+    if (!overloaded()) return answer_later(who, {});
+    ready_waiters_.push_back(who);
+    ask_for_room();
+}
+
+/// The store says nothing when it has room, and what fills it may be another space's. So something that says nothing
+/// is queued: when it is answered, all that was queued before is on disk.
+void space_body::ask_for_room() {
+    if (room_asked_ || store_error_) return;
+    room_asked_ = true;
+    store_->write(floor_write{0}, [this, self = weak_from_this()](write_result const& r) {
+        back(self, [this, self, ec = r.error] {
+            auto alive = self.lock();
+            if (!alive) return;
+            room_asked_ = false;
+            if (stopped_) return;
+            if (ec && lost(ec)) return; // asked again when the file is open again
+            check_room();
+        })();
+    });
+}
+
+void space_body::check_room() {
+    if (ready_waiters_.empty()) return;
+    if (overloaded()) return ask_for_room();
+    auto ready = std::move(ready_waiters_);
+    ready_waiters_.clear();
+    for (auto& h : ready) std::move (*h)(boost::system::error_code());
 }
 
 void space_body::fail_waiters(boost::system::error_code ec) {
@@ -275,10 +318,10 @@ void space_body::fail_waiters(boost::system::error_code ec) {
     auto syncers = std::move(syncers_);
     auto ready = std::move(ready_waiters_);
     savers_.clear(), copiers_.clear(), syncers_.clear(), ready_waiters_.clear();
-    for (auto& s : savers) std::move (*s.handler)(ec);
-    for (auto& c : copiers) std::move (*c.handler)(ec);
-    for (auto& c : syncers) std::move (*c.handler)(ec);
-    for (auto& h : ready) std::move (*h)(ec);
+    for (auto& s : savers) answer_later(s.handler, ec);
+    for (auto& c : copiers) answer_later(c.handler, ec);
+    for (auto& c : syncers) answer_later(c.handler, ec);
+    for (auto& h : ready) answer_later(h, ec);
 }
 
 void space_body::add_watch(object_watch* w, object* o, object_type* t) {

@@ -43,6 +43,7 @@ struct space_setup {
     std::function<void(peer_number, space_message&&)> send;       // to a link, from the space's executor
     std::function<void(std::string const&)> alarm = [](auto&) {}; // for a person
     std::function<void()> on_long_log; // the floor is the file's: the other spaces are to checkpoint too
+    std::shared_ptr<void const> keep; // what the pointers above point into, as far as the space outlives its node
     /// Runs something on the space's executor, from the store's; empty: they are the same.
     std::function<void(std::function<void()>)> on_executor;
 };
@@ -95,7 +96,12 @@ public:
     void wait_ready(done_handler handler);
     bool synced() const { return machine_ && machine_->synced(); }
     bool is_saved(dot d) const { return !store_ || durable_.covers(d); }
+    /// What is applied now; nothing of it is missing on disk.
+    version_vector const& applied() const { return heads_.applied(); }
+    bool all_saved() const { return !store_ || durable_.covers(heads_.applied()); }
     bool overloaded() const;
+    /// How many wait for a save, for copies, for the cluster, for room.
+    std::size_t waits() const { return savers_.size() + copiers_.size() + syncers_.size() + ready_waiters_.size(); }
     void add_watch(object_watch* w, object* o, object_type* t);
     void remove_watch(object_watch* w, object* o, object_type* t);
 
@@ -152,12 +158,12 @@ private:
     struct staged;
     struct saver {
         dot at;
-        std::unique_ptr<done_handler> handler;
+        std::shared_ptr<done_handler> handler;
     };
     struct copier {
         dot at;
-        std::size_t copies;
-        std::unique_ptr<done_handler> handler;
+        std::size_t copies; // 0: on disk here
+        std::shared_ptr<done_handler> handler;
         std::unique_ptr<timer> deadline;
     };
 
@@ -208,6 +214,8 @@ private:
         bool wanted = false; // to be loaded when they are answered
     };
     std::map<type_and_key, row_writes> cold_in_flight_;
+    /// Whose rows cannot be read, and what a peer's state must hold to stand in for them: all that may be in them.
+    std::map<type_and_key, version_vector> unknown_;
 
     // turn
     std::vector<object*> turn_;
@@ -226,7 +234,9 @@ private:
     std::deque<saver> savers_;
     std::vector<copier> copiers_;
     std::vector<copier> syncers_;
-    std::vector<std::unique_ptr<done_handler>> ready_waiters_;
+    std::vector<std::shared_ptr<done_handler>> ready_waiters_;
+    bool room_asked_ = false; // whoever waits for room hears when what is queued now is on disk
+    std::set<std::shared_ptr<object_page>> asked_; // listings that are not answered
     std::vector<object_watch*> touched_watches_;
     std::deque<object_watch*> ringing_; // about to be told
     bool commit_posted_ = false;
@@ -271,6 +281,8 @@ private:
     void load(object_type& type, std::string const& key);
     void loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row);
     bool apply_records(object& o, bytes_view records, std::uint64_t upto = 0);
+    bool is_named(list_item const& i) const;
+    void now_unknown(object_type& type, std::string const& key);
     void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
     void count_bytes(object& o);
     void make_room();
@@ -296,6 +308,7 @@ private:
     std::uint64_t publish(entry const& e, entry_body const& body, std::uint64_t prior);
     void advanced(std::uint32_t slot);
     void tell(object& o, std::uint64_t members, bool remote, dot at);
+    void tell_cold(object_type& type, change_record c);
     void ring_watches();
     void each_ringing(std::function<void(object_watch&)> const& f);
 
@@ -311,8 +324,16 @@ private:
     instant now() const { return setup_.clock->steady_now(); }
     void check_copies();
     void check_synced();
-    std::function<void()> back(std::function<void()> f); // from the store's executor to ours
+    /// From the store's executor to ours; the space may be gone by then.
+    static std::function<void()> back(std::weak_ptr<space_body> const& self, std::function<void()> f);
+    std::shared_ptr<done_handler> waiter(done_handler&& handler);
+    void give_up(std::shared_ptr<done_handler> const& who);
+    void answer_later(std::shared_ptr<done_handler> const& who, boost::system::error_code ec);
     void fail_waiters(boost::system::error_code ec);
+    void ask_for_room();
+    void check_room();
+    object_page answered_once(object_page done);
+    void find_objects(object_type* type, std::int64_t after, std::size_t limit, object_page done);
     struct found_object {
         std::string type, key, state;
     };
@@ -345,6 +366,7 @@ private:
     void join_page(std::int64_t after);
     void join_rows(list_page const& own, list_page&& theirs);
     void join_remaining();
+    object_state no_row(type_and_key const& name) const;
     void when_written(std::function<void()> then);
     void join_row(object_type& type, std::string const& key, object_state const& row, object_state const* theirs);
     std::shared_ptr<object> staged_object(object_type& type, std::string const& key, object_state const& theirs);

@@ -6,9 +6,11 @@
 
 namespace dunlin {
 
-std::function<void()> space_body::back(std::function<void()> f) {
-    if (!setup_.on_executor) return f;
-    return [to = setup_.on_executor, f = std::move(f)] { to(f); };
+std::function<void()> space_body::back(std::weak_ptr<space_body> const& self, std::function<void()> f) {
+    auto alive = self.lock();
+    if (!alive) return [] {};
+    if (!alive->setup_.on_executor) return f;
+    return [to = alive->setup_.on_executor, f = std::move(f)] { to(f); };
 }
 
 void space_body::write_entry(writer_id const& w, entry_log::item const& i, std::uint64_t position) {
@@ -21,7 +23,9 @@ void space_body::write_entry(writer_id const& w, entry_log::item const& i, std::
     if (mutant("log_tells_durable_before_the_commit")) durable_.see(i.at);
     log_bytes_since_ += bytes.size();
     store_->write(log_write{log_run{store_space_, writer, one.first, one.first}, bytes.take()},
-                  [this, position](write_result const& r) { entry_saved(position, r); });
+                  [this, self = weak_from_this(), position](write_result const& r) {
+                      if (auto alive = self.lock()) entry_saved(position, r);
+                  });
 }
 
 void space_body::entry_saved(std::uint64_t position, write_result const& r) {
@@ -59,12 +63,8 @@ void space_body::committed() {
     each_ringing([this](object_watch& w) { w.saved(durable_), w.ring(); });
     check_copies();
     if (stopped_) return;
-    if (!overloaded()) {
-        auto ready = std::move(ready_waiters_);
-        ready_waiters_.clear();
-        for (auto& h : ready) std::move (*h)(boost::system::error_code());
-        if (stopped_) return;
-    }
+    check_room();
+    if (stopped_) return;
     if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) {
         checkpoint();
         if (setup_.on_long_log) setup_.on_long_log();
@@ -114,7 +114,7 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
     ++o.writing;
     auto answer = [this, self = weak_from_this(), type = o.type, key = o.key,
                    done = std::move(done)](write_result const& r) {
-        back([this, self, type, key, done, r] {
+        back(self, [this, self, type, key, done, r] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
             auto x = find(*type, key);
@@ -222,7 +222,7 @@ void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, st
     store_->read_rows(row, budget_bytes,
                       [this, self = weak_from_this(), mine, answer, budget_bytes](auto ec, std::vector<log_row> rows) {
                           auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
-                          back([this, self, mine, answer, budget_bytes, ec, shared] {
+                          back(self, [this, self, mine, answer, budget_bytes, ec, shared] {
                               auto alive = self.lock();
                               if (!alive || stopped_) return;
                               log_range read;

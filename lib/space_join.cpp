@@ -55,7 +55,7 @@ void space_body::join_page(std::int64_t after) {
         store_->list({space, 0, after, 256, 1 << 20, true},
                      [this, self = weak_from_this(), then](auto ec, list_page page) {
                          auto shared = std::make_shared<list_page>(std::move(page));
-                         back([this, self, then, ec, shared] {
+                         back(self, [this, self, then, ec, shared] {
                              auto alive = self.lock();
                              if (!alive || stopped_ || !rebuilding_) return;
                              if (ec) return end_joining(false);
@@ -82,18 +82,21 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
     }
     for (auto& i : own.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.type == 0) continue;
+        if (i.object.is == presence::damaged) staged_->damaged.insert(i.hash);
+        if (!is_named(i)) continue;
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         if (find(type, i.key)) continue;
         auto it = staged_here.find({&type, i.key});
         join_row(type, i.key, i.object, it == staged_here.end() ? nullptr : it->second);
         if (it != staged_here.end()) staged_here.erase(it);
+        if (!staged_) return; // given up
     }
     for (auto& [name, state] : staged_here) {
         if (find(*name.type, name.key))
             staged_->objects[name] = std::move(*state);
         else
-            join_row(*name.type, name.key, {}, state);
+            join_row(*name.type, name.key, no_row(name), state);
+        if (!staged_) return;
     }
     for (auto& i : theirs.items) { // after the row that holds it now, in the same queue
         if (std::int64_t(i.hash) > last) break;
@@ -104,20 +107,29 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
     when_written([this] { switch_state(); });
 }
 
-/// Objects that only waiting deltas know here, and that are gone there: all others were taken by the pages.
-void space_body::join_remaining() {
-    std::vector<cold_deltas::place> places;
-    auto add = [&](cold_deltas::place const& where, cold_deltas::waiting const&) { places.push_back(where); };
-    cold_.each(add);
-    replayed_.each(add);
-    for (auto& p : places) {
-        auto& type = make_type(store_->name(name_kind::type, p.type), nullptr, false);
-        if (!find(type, p.key)) join_row(type, p.key, {}, nullptr);
-    }
+/// Of an object for which no row was listed: absent, or damaged, its name included.
+object_state space_body::no_row(type_and_key const& name) const {
+    object_state row;
+    if (staged_->damaged.contains(object_hash(name.type->name, name.key))) row.is = presence::damaged;
+    return row;
 }
 
-/// A row that cannot be read is unknown: it presents an empty context and takes theirs, if they have all that we had;
-/// else it stays unknown, and what waited for it goes: only a state that covers it can mend it.
+/// Objects that only waiting deltas know here, or that are unknown, and that are gone there: all others were taken by
+/// the pages.
+void space_body::join_remaining() {
+    std::vector<type_and_key> names;
+    auto add = [&](cold_deltas::place const& where, cold_deltas::waiting const&) {
+        names.push_back({&make_type(store_->name(name_kind::type, where.type), nullptr, false), where.key});
+    };
+    cold_.each(add);
+    replayed_.each(add);
+    for (auto& [name, needs] : unknown_) names.push_back(name);
+    for (auto& name : names)
+        if (!find(*name.type, name.key)) join_row(*name.type, name.key, no_row(name), nullptr);
+}
+
+/// A row that cannot be read is unknown: it presents an empty context and takes theirs, if that holds all that may have
+/// been in it; else it stays unknown, and what waited for it goes: only a state that covers it can mend it.
 void space_body::join_row(object_type& type, std::string const& key, object_state const& row,
                           object_state const* theirs) {
     auto number = type_number(type);
@@ -129,9 +141,11 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
                  apply_records(*o, waiting.records);
     auto const& reached = staged_->heads.applied();
     if (!whole) {
-        if (!reached.covers(heads_.applied())) return;
+        now_unknown(type, key);
+        if (!reached.covers(unknown_.at({&type, key}))) return;
         o = temporary(type, key);
     }
+    unknown_.erase({&type, key});
     std::shared_ptr<object> other;
     if (theirs && !(other = staged_object(type, key, *theirs)))
         return setup_.alarm("a staged state of " + type.name + " " + key + " cannot be read"), end_joining(false);
@@ -154,6 +168,7 @@ void space_body::end_joining(bool ok) {
         auto alive = self.lock();
         if (!alive || stopped_) return;
         machine_->state_finished(ok, now(), actions_);
+        if (!unknown_.empty()) machine_->want_state(); // from somebody who has seen more
         act(now());
     });
     end_rebuilding();
@@ -205,7 +220,7 @@ void space_body::switch_state() {
         auto reached = std::make_shared<version_vector>(theirs);
         store_->write(space_write{store_space_, {}, known.take()},
                       [this, self = weak_from_this(), reached](write_result const& r) {
-                          back([this, self, reached, failed = bool(r.error)] {
+                          back(self, [this, self, reached, failed = bool(r.error)] {
                               auto alive = self.lock();
                               if (!alive || stopped_ || failed) return;
                               durable_.join(*reached);

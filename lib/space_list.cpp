@@ -29,8 +29,26 @@ void copy_fields(struct_part const& type, void const* from, void* to) {
     }
 }
 
-/// What waits for rows goes there first, so that rows and memory together are everything.
 void space_body::each_object(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
+    if (stopped_)
+        return boost::asio::post(setup_.executor,
+                                 [done = std::move(done)] { done(node_errc::stopped, {}, -1, true); });
+    find_objects(type, after, limit, answered_once(std::move(done)));
+}
+
+/// By what was asked, or by stop().
+space_body::object_page space_body::answered_once(object_page done) {
+    auto call = std::make_shared<object_page>(std::move(done));
+    asked_.insert(call);
+    return [this, self = weak_from_this(), call](auto ec, auto const& objects, std::int64_t last, bool end) {
+        auto alive = self.lock();
+        if (alive && asked_.erase(call)) (*call)(ec, objects, last, end);
+    };
+}
+
+/// What waits for rows goes there first, so that rows and memory together are everything.
+void space_body::find_objects(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
+    if (stopped_) return;
     seal();
     if (!store_) return page_of(type, after, limit, {}, std::move(done));
     if (store_error_) return done(store_error_, {}, after, true);
@@ -39,19 +57,18 @@ void space_body::each_object(object_type* type, std::int64_t after, std::size_t 
     while (cold_.oldest(where, since) && write_cold(where)) {}
     if (replayed_.oldest(where, since)) load_replayed(where);
     bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || rebuilding_;
-    if (busy && !stopped_) // rows are on their way: again when they are there
+    if (busy) // rows are on their way: again when they are there
         return after_rows_.push_back([this, type, after, limit, done = std::move(done)] {
-            each_object(type, after, limit, done);
+            find_objects(type, after, limit, done);
         });
     std::uint32_t number = type ? type_number(*type) : 0;
     store_->list({store_space_, number, after, limit, 1 << 20, true},
                  [this, self = weak_from_this(), type, after, limit, done = std::move(done)](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
-                     back([this, self, type, after, limit, done, ec, shared] {
+                     back(self, [this, self, type, after, limit, done, ec, shared] {
                          auto alive = self.lock();
-                         if (!alive) return;
-                         if (ec || stopped_)
-                             return done(ec ? ec : make_error_code(node_errc::stopped), {}, after, true);
+                         if (!alive || stopped_) return;
+                         if (ec) return done(ec, {}, after, true);
                          page_of(type, after, limit, std::move(*shared), done);
                      })();
                  });
@@ -67,6 +84,13 @@ void space_body::rows_moved() {
         });
 }
 
+/// A damaged row may lie about its name as well; then its hash tells.
+bool space_body::is_named(list_item const& i) const {
+    if (i.object.is != presence::damaged) return true;
+    auto name = i.type ? store_->name(name_kind::type, i.type) : std::string();
+    return !name.empty() && !i.key.empty() && object_hash(name, i.key) == i.hash;
+}
+
 void space_body::page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done) {
     seal();
     bool end = !store_ || page.end;
@@ -74,17 +98,19 @@ void space_body::page_of(object_type* type, std::int64_t after, std::size_t limi
     std::vector<std::shared_ptr<object>> found;
     boost::system::error_code bad;
     for (auto& i : page.items) {
-        if (i.type == 0 || i.object.is == presence::damaged) {
+        bool named = is_named(i);
+        auto t = named ? &make_type(store_->name(name_kind::type, i.type), nullptr, false) : nullptr;
+        if (t && find(*t, i.key)) continue;
+        if (!t || i.object.is == presence::damaged) {
             bad = node_errc::object_unknown;
+            t ? now_unknown(*t, i.key) : machine_->want_state();
             continue;
         }
-        auto& t = make_type(store_->name(name_kind::type, i.type), nullptr, false);
-        if (find(t, i.key)) continue;
-        auto o = temporary(t, i.key);
+        auto o = temporary(*t, i.key);
         bool whole = (i.object.state.empty() || decode_object(*o, i.object.state, disk_names(), self_, shapes_)) &&
                      apply_records(*o, i.object.deltas);
         if (!whole)
-            bad = node_errc::object_unknown;
+            bad = node_errc::object_unknown, now_unknown(*t, i.key);
         else
             found.push_back(std::move(o));
     }

@@ -136,7 +136,7 @@ void space_body::write_row(object_type& type, std::string const& key, store_writ
     type_and_key name{&type, key};
     ++cold_in_flight_[name].queued;
     store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const& r) {
-        back([this, self, name, ec = r.error] {
+        back(self, [this, self, name, ec = r.error] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
             if (ec && !lost(ec)) { // the object is unknown now: only a state that covers it can mend it
@@ -211,7 +211,7 @@ void space_body::load(object_type& type, std::string const& key) {
     store_->load(name_of(type, key),
                  [this, self = weak_from_this(), &type, key](boost::system::error_code ec, object_state row) {
                      auto shared = std::make_shared<object_state>(std::move(row));
-                     back([this, self, &type, key, ec, shared] {
+                     back(self, [this, self, &type, key, ec, shared] {
                          if (auto alive = self.lock()) loaded(type, key, ec, std::move(*shared));
                      })();
                  });
@@ -225,9 +225,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     if (ec || stopped_) return finish_open(type, key, ec ? ec : make_error_code(node_errc::stopped), nullptr);
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
     if (row.is == presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
-        setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
-        replayed_.take(type_number(type), key), cold_.take(type_number(type), key); // of no use without what is below
-        machine_->want_state();
+        now_unknown(type, key);
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
     auto& o = make_object(type, key);
@@ -237,9 +235,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     whole = whole && apply_records(o, row.deltas) && apply_records(o, old.records, row.upto);
     if (!whole) {
         forget(o);
-        cold_.take(number, key);
-        setup_.alarm("the row of " + type.name + " " + key + " cannot be read: it is unknown here until a peer sends it");
-        machine_->want_state();
+        now_unknown(type, key);
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
     count_bytes(o);
@@ -249,6 +245,15 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
         mark_dirty(o, w.since);
     }
     finish_open(type, key, {}, &o);
+}
+
+/// What waits for it is in what its peers have: a state is taken whole, and only if it holds at least as much.
+void space_body::now_unknown(object_type& type, std::string const& key) {
+    auto number = type_number(type);
+    cold_.take(number, key), replayed_.take(number, key);
+    machine_->want_state();
+    if (unknown_.try_emplace({&type, key}, heads_.applied()).second)
+        setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
 }
 
 void space_body::finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o) {

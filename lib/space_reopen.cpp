@@ -30,8 +30,8 @@ void space_body::file_lost(boost::system::error_code why) {
     if (known) return;
     auto savers = std::exchange(savers_, {});
     auto copiers = std::exchange(copiers_, {});
-    for (auto& s : savers) std::move (*s.handler)(make_error_code(node_errc::unsaved));
-    for (auto& c : copiers) std::move (*c.handler)(make_error_code(node_errc::unsaved));
+    for (auto& s : savers) answer_later(s.handler, node_errc::unsaved);
+    for (auto& c : copiers) answer_later(c.handler, node_errc::unsaved);
     rows_moved();
 }
 
@@ -54,7 +54,7 @@ void space_body::read_again(std::uint64_t row, std::uint64_t until) {
     if (row > until) return write_tail();
     store_->read_rows(row, 1 << 20, [this, self = weak_from_this(), until](auto ec, std::vector<log_row> rows) {
         auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
-        back([this, self, until, ec, shared] {
+        back(self, [this, self, until, ec, shared] {
             auto alive = self.lock();
             if (!alive || stopped_ || !rebuilding_) return;
             if (ec) return void(lost(ec));

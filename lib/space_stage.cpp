@@ -14,7 +14,7 @@ void space_body::clear_staging(std::function<void(bool)> then) {
     store_->list({staging_number(), 0, -1, 512, 1 << 20, false},
                  [this, self = weak_from_this(), then](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
-                     back([this, self, then, ec, shared] {
+                     back(self, [this, self, then, ec, shared] {
                          auto alive = self.lock();
                          if (!alive || stopped_) return;
                          if (ec || shared->items.empty()) return then(!ec);
@@ -23,7 +23,7 @@ void space_body::clear_staging(std::function<void(bool)> then) {
                              ++staging_writes_;
                              store_->write(erase_write{{staging_number(), i.type, i.hash, i.key}},
                                            [this, self, then, left](write_result const& r) {
-                                               back([this, self, then, left, failed = bool(r.error)] {
+                                               back(self, [this, self, then, left, failed = bool(r.error)] {
                                                    auto still = self.lock();
                                                    if (!still || stopped_) return;
                                                    if (--staging_writes_ == 0) rows_moved();
@@ -54,7 +54,7 @@ void space_body::stage(object_type& type, std::string_view key, store_write&& wr
     }
     ++step.left, ++staging_writes_;
     store_->write(std::move(write), [this, self = weak_from_this(), s = step.shared_from_this()](write_result const& r) {
-        back([this, self, s, failed = bool(r.error)] {
+        back(self, [this, self, s, failed = bool(r.error)] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
             if (--staging_writes_ == 0) rows_moved();

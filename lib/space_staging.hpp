@@ -27,6 +27,7 @@ struct space_body::staged { // at the taker
     bool begun = false;
     std::vector<piece> pieces;                    // by last hash
     std::string parts;                            // of a piece that comes in several
+    std::set<std::uint64_t> damaged;              // hashes of rows here that cannot be read: their names may lie
     std::map<type_and_key, object_state> objects; // theirs: of what is in memory here; without a file all
 
     explicit staged(writers& table) : heads(table) {}

@@ -123,7 +123,7 @@ void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::i
     store_->list({store_space_, 0, after, objects_a_piece, piece_bytes, true},
                  [this, self = weak_from_this(), pages](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
-                     back([self, pages, ec, shared] {
+                     back(self, [self, pages, ec, shared] {
                          auto alive = self.lock();
                          if (alive && !alive->stopped_ && !ec) pages(*shared);
                      })();
@@ -178,7 +178,7 @@ bool space_body::find_cold(std::int64_t after, std::int64_t last, list_page cons
     std::map<std::pair<std::uint32_t, std::string>, bool> seen;
     for (auto& i : page.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.object.is == presence::damaged) return false;
+        if (i.object.is == presence::damaged) return machine_->want_state(), false;
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         seen[{i.type, i.key}] = true;
         if (find(type, i.key)) continue;

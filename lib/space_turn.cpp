@@ -8,11 +8,24 @@
 
 namespace dunlin {
 
+namespace {
+/// Whose atomic runs: it never suspends, so a thread has one at a time.
+thread_local space_body const* atomic_now = nullptr;
+
+void only_in(space_body const& s) {
+    if (!atomic_now || atomic_now == &s) return;
+    auto text = "an atomic of the space " + atomic_now->name() + " changes the space " + s.name() +
+                ": between two spaces nothing is all or nothing; make it two";
+    programmers_error(text.c_str());
+}
+} // namespace
+
 bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
 
 void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");
     require(!stopped_, "a struct was changed after its node had stopped");
+    only_in(*this);
     if (overloaded()) throw boost::system::system_error(node_errc::overloaded);
     if (turn_.empty()) turn_stamp_ = stamps_.next(setup_.clock->wall_now());
     if (!o.type->described) describe(*o.type);
@@ -154,8 +167,10 @@ std::uint64_t space_body::publish(entry const& e, entry_body const&, std::uint64
 
 void space_body::begin_atomic() {
     require(!in_atomic_, "atomic inside atomic of the same space");
+    only_in(*this);
     seal();
     in_atomic_ = true;
+    atomic_now = this;
 }
 
 std::uint64_t space_body::commit_atomic() {
@@ -166,12 +181,14 @@ std::uint64_t space_body::commit_atomic() {
         throw boost::system::system_error(node_errc::turn_too_large);
     }
     in_atomic_ = false;
+    atomic_now = nullptr;
     undo_.clear();
     return seal_turn(mutant("seal_splits_atomic") ? 1 : ~std::size_t(0)); // one entry, whatever its size
 }
 
 void space_body::roll_back() {
     in_atomic_ = false;
+    atomic_now = nullptr;
     while (!undo_.empty()) undo_.back()->undo(), undo_.pop_back();
     auto turn = std::move(turn_);
     turn_.clear();

@@ -29,12 +29,23 @@ template <class Handler, class... A> struct once {
 
     explicit once(Handler h) : executor(boost::asio::get_associated_executor(h)), handler(std::move(h)) {}
     void answer(A... values) {
-        if (!handler) return;
+        if (handler) boost::asio::dispatch(executor, call(std::move(values)...));
+    }
+    /// From whoever cancels, who may be in the midst of anything: never inside of that.
+    void give_up() {
+        if (handler) post_aborted(std::tuple<A...>());
+    }
+
+private:
+    auto call(A... values) {
         auto h = std::move(*handler);
         handler.reset();
-        boost::asio::dispatch(executor, [h = std::move(h), all = std::tuple<A...>(std::move(values)...)]() mutable {
+        return [h = std::move(h), all = std::tuple<A...>(std::move(values)...)]() mutable {
             std::apply([&](auto&... v) { std::move(h)(std::move(v)...); }, all);
-        });
+        };
+    }
+    template <class E, class... R> void post_aborted(std::tuple<E, R...>) {
+        boost::asio::post(executor, call(boost::asio::error::operation_aborted, R()...));
     }
 };
 
@@ -49,14 +60,15 @@ template <class... R> struct waiting<void(boost::system::error_code, R...)> {
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 auto one =
                     std::make_shared<once<decltype(handler), boost::system::error_code, R...>>(std::move(handler));
-                if (slot.is_connected())
-                    slot.assign([weak = std::weak_ptr(one)](boost::asio::cancellation_type type) {
+                any_handler call(boost::asio::bind_cancellation_slot(
+                    slot, [one](boost::system::error_code ec, R... values) { one->answer(ec, std::move(values)...); }));
+                // Its own slot, which whoever keeps many that wait may take over, to forget what was given up.
+                if (auto own = boost::asio::get_associated_cancellation_slot(call); own.is_connected())
+                    own.assign([weak = std::weak_ptr(one)](boost::asio::cancellation_type type) {
                         auto o = weak.lock();
-                        if (o && type != boost::asio::cancellation_type::none)
-                            o->answer(boost::asio::error::operation_aborted, R()...);
+                        if (o && type != boost::asio::cancellation_type::none) o->give_up();
                     });
-                begin(any_handler(
-                    [one](boost::system::error_code ec, R... values) { one->answer(ec, std::move(values)...); }));
+                begin(std::move(call));
             },
             token);
     }

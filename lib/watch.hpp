@@ -20,6 +20,7 @@ template <class T> class change {
 
 public:
     change(std::shared_ptr<space_body> space, change_record r) : space_(std::move(space)), record_(std::move(r)) {}
+    /// Empty: more objects of the type have changed than a watch that nobody asks tells apart; list them.
     std::string const& key() const { return record_.key; }
     /// The member may have changed: touched(&player::score). Members from the 62nd on share an answer.
     template <class M> bool touched(M T::*member) const {

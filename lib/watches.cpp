@@ -7,57 +7,69 @@ namespace dunlin {
 
 object_watch::object_watch(std::shared_ptr<space_body> space, object* of, object_type* type, when w)
     : space_(std::move(space)), object_(of), type_(type), when_(w), first_(of) {
+    if (first_ && when_ == when::saved) {
+        if (!space_->in_atomic() && !space_->stopped()) space_->seal();
+        if (!space_->all_saved()) held_ = space_->applied();
+    }
     space_->add_watch(this, of, type);
     stopped_ = space_->stopped();
 }
 
 object_watch::~object_watch() {
     space_->remove_watch(this, object_, type_);
-    if (waiting_) {
-        auto h = std::move(waiting_);
-        std::move (*h)(boost::system::error_code(boost::asio::error::operation_aborted),
-                       std::optional<change_record>());
-    }
+    cancel();
 }
 
 void object_watch::next(change_handler handler) {
     require(!waiting_, "a watch has one next() under way at a time");
-    waiting_ = std::make_unique<change_handler>(std::move(handler));
+    waiting_ = std::make_shared<change_handler>(std::move(handler));
+    rung_ = false;
     auto slot = boost::asio::get_associated_cancellation_slot(*waiting_);
     if (slot.is_connected())
-        slot.assign([this](boost::asio::cancellation_type type) {
-            if (type != boost::asio::cancellation_type::none) cancel();
+        slot.assign([this, weak = std::weak_ptr(waiting_)](boost::asio::cancellation_type type) {
+            if (!weak.expired() && type != boost::asio::cancellation_type::none) cancel();
         });
     ring();
 }
 
 void object_watch::cancel() {
     if (!waiting_) return;
-    boost::asio::post(space_->executor(), [h = std::shared_ptr<change_handler>(std::move(waiting_))] {
+    auto h = std::make_shared<change_handler>(std::move(*waiting_));
+    waiting_.reset();
+    boost::asio::post(space_->executor(), [h] {
         std::move (*h)(boost::system::error_code(boost::asio::error::operation_aborted),
                        std::optional<change_record>());
     });
 }
 
+void object_watch::join(change_record& to, change_record const& c) {
+    to.members |= c.members;
+    to.erased = c.erased;
+    to.remote |= c.remote;
+    to.last = c.last;
+}
+
 void object_watch::merge(change_record const& c) {
-    auto key = ready_.size() < keys_max || ready_.contains(c.key) ? c.key : std::prev(ready_.end())->first;
-    auto [it, fresh] = ready_.try_emplace(key, c);
-    if (fresh) return;
-    it->second.members |= c.members;
-    it->second.erased = c.erased;
-    it->second.remote |= c.remote;
-    it->second.last = c.last;
+    if (ready_.size() < keys_max || ready_.contains(c.key)) {
+        auto [it, fresh] = ready_.try_emplace(c.key, c);
+        if (!fresh) join(it->second, c);
+        return;
+    }
+    auto [it, fresh] = ready_.try_emplace(std::string(), c);
+    if (!fresh) join(it->second, c);
+    it->second.key.clear();
 }
 
 void object_watch::note(change_record c, bool saved) {
     if (when_ == when::applied || saved || !c.last) return merge(c);
     if (unsaved_.size() < unsaved_max) return unsaved_.push_back(std::move(c));
     auto& last = unsaved_.back();
-    if (last.key != c.key) last.members = ~std::uint64_t(0) >> 1;
-    last.members |= c.members, last.erased = c.erased, last.remote |= c.remote, last.last = c.last;
+    if (last.key != c.key) last.key.clear(), last.members = ~std::uint64_t(0) >> 1;
+    join(last, c);
 }
 
 void object_watch::saved(version_vector const& durable) {
+    if (held_ && durable.covers(*held_)) held_.reset();
     while (!unsaved_.empty() && durable.covers(unsaved_.front().last)) {
         merge(unsaved_.front());
         unsaved_.pop_front();
@@ -65,30 +77,42 @@ void object_watch::saved(version_vector const& durable) {
 }
 
 std::optional<change_record> object_watch::take() {
+    if (!has_news()) return std::nullopt;
     if (first_) {
         first_ = false;
         auto all = change_record{object_->key, ~std::uint64_t(0) >> 1, false, false, dot()};
         ready_.clear();
         return all;
     }
-    if (ready_.empty()) return std::nullopt;
     auto c = std::move(ready_.begin()->second);
     ready_.erase(ready_.begin());
     return c;
 }
 
 void object_watch::ring() {
-    if (!waiting_) return;
-    auto c = take();
-    if (!c && !stopped_) return;
-    boost::asio::post(space_->executor(), [h = std::shared_ptr<change_handler>(std::move(waiting_)), c = std::move(c)] {
-        std::move (*h)(boost::system::error_code(), c);
+    if (!waiting_ || rung_ || !(has_news() || stopped_)) return;
+    rung_ = true;
+    boost::asio::post(space_->executor(), [this, weak = std::weak_ptr(waiting_)] {
+        if (!weak.expired()) deliver();
     });
 }
 
+/// Whoever is told may destroy this.
+void object_watch::deliver() {
+    auto h = std::move(*waiting_);
+    waiting_.reset();
+    auto c = take();
+    std::move(h)(boost::system::error_code(), std::move(c));
+}
+
+/// The handler goes into the post: where nobody runs any more it goes with that, and with the coroutine that owns this.
 void object_watch::stop() {
     stopped_ = true;
-    ring();
+    if (!waiting_) return;
+    auto h = std::make_shared<change_handler>(std::move(*waiting_));
+    waiting_.reset();
+    boost::asio::post(space_->executor(),
+                      [h, c = take()]() mutable { std::move (*h)(boost::system::error_code(), std::move(c)); });
 }
 
 } // namespace dunlin

@@ -1,9 +1,12 @@
 // Watches: who wants to hear of changes, and what they have not heard yet.
 //
 // A watch is a mask and a list of keys, never a queue: what happens while nobody asks is joined. An entry is told
-// whole, after all of it was applied. With `saved` a change is held back until it is on disk here. Bounds  64 members
-// told apart (the last bit stands for the rest), 1,024 keys of a type and 64 unsaved entries told apart; beyond,
-//         changes are joined: `touched` may then say yes too often, never too rarely.
+// whole, after all of it was applied. With `saved` a change is held back until it is on disk here, and so is the
+// present state with which an object's watch begins. What is told is taken when it is delivered: a wait that was given
+// up loses nothing.
+// Bounds  64 members told apart (the last bit stands for the rest), 1,024 keys of a type and 64 unsaved entries told
+//         apart; beyond, changes are joined: `touched` may then say yes too often, never too rarely, and what
+//         concerns more objects than are told apart has no key.
 #pragma once
 #include "../crdt/dot.hpp"
 #include <boost/asio/any_completion_handler.hpp>
@@ -23,7 +26,7 @@ struct object_type;
 
 /// What a watch tells: one object, the members touched, who did it.
 struct change_record {
-    std::string key;
+    std::string key; // empty: of more objects than are told apart
     std::uint64_t members = 0;
     bool erased = false;
     bool remote = false;
@@ -61,13 +64,17 @@ private:
     object_type* type_;
     when when_;
     bool first_ = true; // an object's watch begins with its present state
-    bool stopped_ = false;
+    bool stopped_ = false, rung_ = false;
     std::map<std::string, change_record> ready_;
     std::deque<change_record> unsaved_;
-    std::unique_ptr<change_handler> waiting_;
+    std::optional<version_vector> held_; // what must be on disk before the present state is told
+    std::shared_ptr<change_handler> waiting_; // nobody else holds it: who sees it alive sees this alive
 
     void merge(change_record const& c);
+    static void join(change_record& to, change_record const& c);
+    bool has_news() const { return first_ ? !held_ : !ready_.empty(); }
     std::optional<change_record> take();
+    void deliver();
 };
 
 } // namespace dunlin
