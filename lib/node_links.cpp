@@ -200,6 +200,7 @@ void node_body::start_links() {
     if (options_.listen().empty() && options_.join().empty()) return finish_start({});
     try {
         links_ = std::make_unique<node_links>(*this);
+        links_->keep(machine_);
         links_->start();
     } catch (boost::system::system_error const& e) {
         failure_ = e.what();

@@ -32,6 +32,7 @@ public:
     void open_space(std::shared_ptr<space_body> const& s);
     void send(std::string const& space, peer_number to, space_message&& said);
     void stop(std::function<void()> done);
+    void keep(std::shared_ptr<void const> what) { mesh_.keep(std::move(what)); }
     std::string address() const { return mesh_.local_address(); }
     std::string told_address() const {
         auto& a = node_.settings().announce();

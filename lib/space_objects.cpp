@@ -45,20 +45,27 @@ object_type& space_body::type_of(struct_part const& part, bool reserved) {
 /// The program has begun to use a type of which only the schema was known: its objects get their struct.
 void space_body::relocate(object_type& type, struct_part const& part) {
     seal();
+    struct kept {
+        std::string key, state;
+        std::uint64_t since;
+        std::uint32_t pins, writing;
+        bool dirty, leaving;
+    };
     std::vector<object*> old;
     for (auto& o : type.by_hash->list) old.push_back(&o);
-    std::vector<std::pair<std::string, std::pair<std::string, std::uint64_t>>> states;
+    std::vector<kept> all;
     auto names = full_names(table_);
     for (auto o : old) {
-        states.push_back({o->key, {encode_object(*o, table_, names), o->dirty ? o->since : 0}});
+        all.push_back({o->key, encode_object(*o, table_, names), o->since, o->pins, o->writing, o->dirty, o->leaving});
         forget(*o);
     }
     type.part = &part, type.known = true;
-    for (auto& [key, state] : states) {
-        auto& o = make_object(type, key);
-        require(decode_object(o, state.first, names, self_, shapes_),
-                "an object could not be read with its own schema");
-        if (state.second) mark_dirty(o, state.second);
+    for (auto& k : all) {
+        auto& o = make_object(type, k.key);
+        require(decode_object(o, k.state, names, self_, shapes_), "an object could not be read with its own schema");
+        o.writing = k.writing, o.leaving = k.leaving;
+        if (k.dirty) mark_dirty(o, k.since);
+        if ((o.pins = k.pins)) o.used.unlink();
     }
 }
 
@@ -168,7 +175,8 @@ void space_body::leave(object& o) {
         auto saved = find(type, key);
         if (!saved || !saved->leaving) return;
         saved->leaving = false;
-        if (!r.error && !saved->pins && !saved->dirty && !saved->writing) forget(*saved);
+        // A state that is being joined counts on what was in memory when its page came.
+        if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding_) forget(*saved);
     });
 }
 
@@ -190,7 +198,13 @@ void space_body::open(object_type& type, std::string key, open_handler handler) 
         auto shared = std::make_shared<open_handler>(std::move(handler));
         return after_joining_.push_back([this, &type, key, shared] { open(type, key, std::move(*shared)); });
     }
-    if (auto o = local(type, key)) return answer({}, o);
+    if (auto o = local(type, key)) {
+        if (type.known) return answer({}, o);
+        // Until it is told the program may come to know the type: then it lies elsewhere, and is pinned there.
+        return boost::asio::post(setup_.executor, [this, self = weak_from_this(), &type, key, h = std::move(handler)]() mutable {
+            if (auto alive = self.lock()) std::move(h)(boost::system::error_code(), find(type, key));
+        });
+    }
     if (resident_bytes_ > setup_.memory_bytes && used_.empty()) return answer(node_errc::memory_full, nullptr);
     auto [it, fresh] = loading_.try_emplace({&type, key});
     it->second.push_back(std::move(handler));

@@ -1,5 +1,4 @@
 #include "mesh_links.hpp"
-#include <boost/assert.hpp>
 
 namespace dunlin {
 
@@ -26,7 +25,8 @@ void space_line::send(peer_number to, space_message&& said) {
 mesh::mesh(seams const& world, any_io_executor executor, mesh_options options)
     : in_(std::make_shared<inside>(world, executor, std::move(options))) {}
 
-mesh::~mesh() { BOOST_ASSERT(in_->meetings.running() + in_->talks.running() == 0); }
+mesh::~mesh() { in_->drop(); }
+void mesh::keep(std::shared_ptr<void const> what) { in_->owner_of_world = std::move(what); }
 
 void mesh::start() {
     auto& in = *in_;
@@ -37,7 +37,7 @@ void mesh::start() {
         in.door = in.world.transport.listen(in.executor, in.options.listen);
         in.whom.own_address(in.door->local_address());
         if (!in.options.announce.empty()) in.whom.own_address((parse_address(in.options.announce), in.options.announce));
-        in.meetings.spawn(in.accept_all());
+        in.go(in.meetings, in.accept_all());
     }
     in.poke();
 }

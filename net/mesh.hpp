@@ -10,7 +10,7 @@
 //
 // State   a link: its buffers and two tables of names; an address: 200 bytes.
 // Threads all but space_line on the mesh's executor; a space may have another: what goes between them is posted.
-//         Everything it starts has an owner: after stop() nothing of it runs.
+//         Everything it starts has an owner: after stop() nothing of it runs; destroyed without, it ends at its next step.
 // Errors  start() throws those of listening. The world's go to on_fault, which is for people: nothing depends on it.
 #pragma once
 #include "gate.hpp"
@@ -84,8 +84,10 @@ class mesh {
 
 public:
     mesh(seams const& world, any_io_executor executor, mesh_options options);
-    /// After stop(), or after whatever ran on the executor has been destroyed.
+    /// Without stop() it is like a crash: links break off, nothing more is heard.
     ~mesh();
+    /// Lives as long as anything of the mesh runs.
+    void keep(std::shared_ptr<void const> what);
     mesh(mesh const&) = delete;
     mesh& operator=(mesh const&) = delete;
 

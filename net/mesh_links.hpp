@@ -61,6 +61,7 @@ public:
     std::unique_ptr<timer> dial_again, accept_again;
     std::map<link_number, connected> links;
     std::map<std::string, entrance, std::less<>> spaces;
+    std::shared_ptr<void const> owner_of_world; // what the seams point into
     link_number last_link = 0;
     bool stopping = false;
     std::function<void(tool_question)> heard_tool;
@@ -73,6 +74,23 @@ public:
           accept_again(w.clock.make_timer(e)) {}
 
     nanoseconds now() const { return world.clock.steady_now(); }
+
+    /// What runs keeps this: a mesh may be destroyed without stop(), as by a crash, and its executor run on.
+    void go(scope& owner, awaitable<void> work) { owner.spawn(held(shared_from_this(), std::move(work))); }
+    static awaitable<void> held(std::shared_ptr<inside> self, awaitable<void> work) {
+        co_await std::move(work);
+        (void)self;
+    }
+    /// At once, without a word to anybody.
+    void drop() {
+        stopping = true;
+        heard_tool = nullptr, heard_peer = nullptr, heard_fault = nullptr;
+        dial_again->cancel(), accept_again->cancel();
+        if (door) door->close();
+        spaces.clear();
+        meetings.cancel();
+        for (auto& [number, c] : links) c->watch->cancel(), c->over->drop();
+    }
 
     hello own_hello() const {
         hello h;
@@ -94,7 +112,7 @@ public:
 
     void poke() {
         if (stopping) return;
-        for (auto a = whom.next_dial(now()); !a.empty(); a = whom.next_dial(now())) meetings.spawn(dial_one(a));
+        for (auto a = whom.next_dial(now()); !a.empty(); a = whom.next_dial(now())) go(meetings, dial_one(a));
         auto due = whom.next_due(now());
         if (due == nanoseconds::max()) return dial_again->cancel();
         dial_again->expires_after(std::max(due - now(), nanoseconds(1)), [this] { poke(); });
@@ -134,10 +152,10 @@ public:
             }
             if (stopping || !came) continue;
             auto pass = strangers.enter(host_of(came->remote_address()), now());
-            if (pass) meetings.spawn(answer_one(std::move(came), std::move(*pass)));
+            if (pass) go(meetings, answer_one(std::move(came), std::move(*pass)));
         }
         if (again && !stopping)
-            accept_again->expires_after(std::chrono::milliseconds(100), [this] { meetings.spawn(accept_all()); });
+            accept_again->expires_after(std::chrono::milliseconds(100), [this] { go(meetings, accept_all()); });
     }
 
     awaitable<void> answer_one(std::unique_ptr<stream> came, gate::pass pass) {
@@ -168,12 +186,12 @@ public:
             if (replaced)
                 if (auto it = links.find(*replaced); it != links.end()) end(it->second);
         }
-        if (!keep) return talks.spawn(farewell(c));
+        if (!keep) return go(talks, farewell(c));
         links.emplace(c->number, c);
         c->watch = world.clock.make_timer(executor);
         watch(c);
         if (!c->said.tool) introduce(*c);
-        talks.spawn(run(c));
+        go(talks, run(c));
     }
 
     void introduce(connection& c) {
@@ -247,7 +265,7 @@ public:
     /// From our side: the reader ends when the link does.
     void end(connected c) { // a copy: what is given may lie in the map
         forget(*c);
-        talks.spawn(farewell(c));
+        go(talks, farewell(c));
     }
 
     void forget(connection& c) {
@@ -342,7 +360,7 @@ public:
         auto it = links.find(c.number);
         if (it == links.end()) return; // what is said last goes with the goodbye
         c.flushing = true;
-        talks.spawn(flush(it->second));
+        go(talks, flush(it->second));
     }
     awaitable<void> flush(connected c) {
         try {

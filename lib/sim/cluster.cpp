@@ -143,9 +143,14 @@ bool cluster::converged() {
             return false;
     }
     if (!first) return true;
-    auto const expected = digest(*first);
-    for (auto i = *first + 1; i < size(); ++i)
-        if (running(i) && digest(i) != expected) return false;
+    try {
+        auto const expected = digest(*first);
+        for (auto i = *first + 1; i < size(); ++i)
+            if (running(i) && digest(i) != expected) return false;
+    } catch (boost::system::system_error const& e) {
+        if (e.code() != node_errc::object_unknown) throw;
+        return false; // a damaged row: not until it has come back
+    }
     return true;
 }
 
@@ -173,7 +178,10 @@ std::string cluster::describe() {
             while (whose < size() && members_[whose]->own.node() != id.node) ++whose;
             out += "n" + std::to_string(whose) + "/" + std::to_string(id.run) + "=" + std::to_string(number) + " ";
         }
-        out += digest(i).substr(0, 12) + (node(i).body()->spaces().at("main")->synced() ? "" : " not synced");
+        try {
+            out += digest(i).substr(0, 12);
+        } catch (boost::system::system_error const& e) { out += e.what(); }
+        out += std::string(node(i).body()->spaces().at("main")->synced() ? "" : " not synced");
         for (auto& a : members_[i]->alarms) out += "\n    " + a;
         out += "\n";
     }

@@ -80,3 +80,22 @@ TEST(links, confirm_durable_copies) {
     });
     std::filesystem::remove_all(folder);
 }
+
+TEST(links, break_off_when_a_node_is_destroyed_and_its_executor_runs_on) {
+    asio::io_context io;
+    dunlin::node a{io.get_executor(), dunlin::options().listen("127.0.0.1:0").name("a")};
+    run(io, [&]() -> asio::awaitable<void> {
+        co_await a.start();
+        dunlin::ref<tally> at_a = co_await a.open<tally>("t");
+        for (int k = 1; k <= 3; ++k) {
+            dunlin::node b{io.get_executor(), dunlin::options().listen("127.0.0.1:0").join(a.address()).name("b")};
+            dunlin::ref<tally> at_b = co_await b.open<tally>("t");
+            at_b->hits += 1;
+            b.seal();
+            auto heard = [k](tally& t) { return long(t.hits) == k; };
+            co_await until(at_a, heard);
+        } // b is gone without a word, as in a crash
+        co_await a.stop();
+    });
+    while (io.poll()) {}
+}
