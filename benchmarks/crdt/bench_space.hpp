@@ -1,12 +1,7 @@
 // Bench space: one object and its turn, as a space does it, without log and links: what remains is the cost of crdt/.
 #pragma once
+#include "../common.hpp"
 #include <benchmark/benchmark.h>
-#include <dunlin/crdt/counter.hpp>
-#include <dunlin/crdt/flag.hpp>
-#include <dunlin/crdt/latest.hpp>
-#include <dunlin/crdt/map.hpp>
-#include <dunlin/crdt/object.hpp>
-#include <dunlin/crdt/set.hpp>
 
 namespace bench {
 
@@ -63,16 +58,5 @@ inline void each(benchmark::State& state, std::int64_t changes) {
     state.counters["each"] = benchmark::Counter(double(state.iterations() * changes),
                                                 benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-
-/// The same sequence everywhere.
-class sequence {
-    std::uint64_t x_ = 88172645463325252u;
-
-public:
-    std::uint64_t operator()() {
-        x_ ^= x_ << 13, x_ ^= x_ >> 7, x_ ^= x_ << 17;
-        return x_;
-    }
-};
 
 } // namespace bench

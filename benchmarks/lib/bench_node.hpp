@@ -3,6 +3,7 @@
 // Latencies are samples, one a change, told as p50, p99 and max; never a mean. `sync_p50_us` beside a durable figure is
 // a bare write and fdatasync of 4 KiB in the same folder in the same run: the floor under it.
 #pragma once
+#include "../common.hpp"
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <boost/asio/co_spawn.hpp>
@@ -110,16 +111,5 @@ inline double bare_sync_us(folder const& in, int count = 300) {
 
 /// A file with a new cluster key.
 std::string make_key(folder const& in);
-
-/// The same sequence everywhere.
-class sequence {
-    std::uint64_t x_ = 88172645463325252u;
-
-public:
-    std::uint64_t operator()() {
-        x_ ^= x_ << 13, x_ ^= x_ >> 7, x_ ^= x_ << 17;
-        return x_;
-    }
-};
 
 } // namespace bench

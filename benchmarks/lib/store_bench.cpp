@@ -2,22 +2,15 @@
 //
 // The folder is DUNLIN_BENCH_DIR or the temporary one; the figures are those of its disk. saved/N: N savers, each with
 // one entry of 100 bytes under way; p50_us and p99_us are from write() to its answer on the executor.
-#include <algorithm>
-#include <benchmark/benchmark.h>
-#include <boost/asio/io_context.hpp>
-#include <cstdlib>
+#include "bench_node.hpp"
 #include <dunlin/lib/store.hpp>
 #include <dunlin/lib/store_file.hpp>
-#include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <optional>
-#include <unistd.h>
 
 namespace {
 
 using namespace dunlin;
-using steady = std::chrono::steady_clock;
+using bench::steady;
 
 struct machine_clock final : dunlin::clock {
     std::chrono::nanoseconds steady_now() const override { return steady::now().time_since_epoch(); }
@@ -28,18 +21,10 @@ struct machine_clock final : dunlin::clock {
     std::unique_ptr<timer> make_timer(any_io_executor) override { return nullptr; }
 };
 
-struct folder {
-    std::filesystem::path path;
-    folder() {
-        auto in = std::getenv("DUNLIN_BENCH_DIR");
-        auto name = ((in ? std::filesystem::path(in) : std::filesystem::temp_directory_path()) / "dunlin-bench-XXXXXX")
-                        .string();
-        path = ::mkdtemp(name.data());
-    }
-    ~folder() { std::filesystem::remove_all(path); }
+struct folder : bench::folder {
     store_options options() const {
         store_options o;
-        o.path = (path / "bench.db").string();
+        o.path = file("bench.db");
         return o;
     }
 };
@@ -62,18 +47,6 @@ struct bridge : folder {
     }
 };
 
-void spread(benchmark::State& state, std::vector<double>& us) {
-    if (us.empty()) return;
-    auto at = [&](double q) {
-        auto n = us.begin() + std::ptrdiff_t(q * double(us.size() - 1));
-        std::nth_element(us.begin(), n, us.end());
-        return *n;
-    };
-    state.counters["p50_us"] = at(0.5);
-    state.counters["p99_us"] = at(0.99);
-    state.counters["max_us"] = at(1);
-}
-
 /// The floor under every durable save: 4 KiB written in place and synced.
 void bare_sync(benchmark::State& state) {
     folder f;
@@ -82,16 +55,16 @@ void bare_sync(benchmark::State& state) {
     for (int n = 0; n < 1000; ++n)
         if (::pwrite(fd, page.data(), page.size(), n * 4096) < 0) return state.SkipWithError("write");
     ::fsync(fd);
-    std::vector<double> us;
+    bench::samples us;
     int n = 0;
     for (auto _ : state) {
         auto begun = steady::now();
         if (::pwrite(fd, page.data(), page.size(), (n++ % 1000) * 4096) < 0 || ::fdatasync(fd))
             return state.SkipWithError("sync");
-        us.push_back(std::chrono::duration<double, std::micro>(steady::now() - begun).count());
+        us.add(bench::us_since(begun));
     }
     ::close(fd);
-    spread(state, us);
+    us.tell(state);
 }
 BENCHMARK(bare_sync)->UseRealTime();
 
@@ -100,14 +73,14 @@ struct savers {
     std::uint64_t number = 0, answered = 0, wanted = 0;
     std::string body = std::string(100, 'e');
     std::vector<steady::time_point> begun = {};
-    std::vector<double> us = {};
+    bench::samples us = {};
 
     void save(std::size_t saver) {
         begun[saver] = steady::now();
         ++number;
         in.it->write(log_write{{1, 1, number, number}, body}, [this, saver](write_result const&) {
             ++answered;
-            us.push_back(std::chrono::duration<double, std::micro>(steady::now() - begun[saver]).count());
+            us.add(bench::us_since(begun[saver]));
             if (number < wanted) save(saver);
         });
     }
@@ -125,11 +98,11 @@ void saved(benchmark::State& state) {
         b.io.run();
     };
     run(count * 20); // the WAL has its size
-    all.us.clear();
+    all.us = {};
     std::uint64_t each = std::max<std::uint64_t>(count * 50, 2000);
     for (auto _ : state) run(each);
     state.SetItemsProcessed(std::int64_t(each) * state.iterations());
-    spread(state, all.us);
+    all.us.tell(state);
 }
 BENCHMARK(saved)->Arg(1)->Arg(8)->Arg(64)->Arg(1000)->Arg(10000)->UseRealTime()->Unit(benchmark::kMillisecond);
 
@@ -206,7 +179,7 @@ BENCHMARK(start_million)->Unit(benchmark::kMillisecond)->UseRealTime();
 /// Through the thread, one at a time: what `open` of a cold object waits for.
 void cold_load(benchmark::State& state) {
     bridge b(&big().with);
-    std::vector<double> us;
+    bench::samples us;
     std::uint64_t n = 0;
     auto loaders = std::size_t(state.range(0));
     for (auto _ : state) {
@@ -215,14 +188,14 @@ void cold_load(benchmark::State& state) {
             auto begun = steady::now();
             b.it->load(player((n >> 20) % million), [&, begun](auto, object_state found) {
                 if (found.is != presence::present) state.SkipWithError("not there");
-                us.push_back(std::chrono::duration<double, std::micro>(steady::now() - begun).count());
+                us.add(bench::us_since(begun));
             });
         }
         b.io.restart();
         b.io.run();
     }
     state.SetItemsProcessed(state.iterations() * std::int64_t(loaders));
-    spread(state, us);
+    us.tell(state);
 }
 BENCHMARK(cold_load)->Arg(1)->Arg(64)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
@@ -301,7 +274,7 @@ void checkpoint_under_savers(benchmark::State& state) {
         b.io.run();
     }
     state.counters["saves/s"] = benchmark::Counter(double(all.answered), benchmark::Counter::kIsRate);
-    spread(state, all.us);
+    all.us.tell(state);
 }
 BENCHMARK(checkpoint_under_savers)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(3);
 

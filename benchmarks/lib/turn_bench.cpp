@@ -177,18 +177,6 @@ void bytes_of_a_delta(benchmark::State& state) {
 }
 BENCHMARK(bytes_of_a_delta)->Iterations(1);
 
-struct ten {
-    dunlin::latest<std::string> name;
-    dunlin::latest<std::int64_t> level;
-    dunlin::latest<bool> alive;
-    dunlin::latest<double> x;
-    dunlin::counter score, wins, losses;
-    dunlin::flag banned;
-    dunlin::set<std::string> friends;
-    dunlin::map<std::string, dunlin::counter> bag;
-};
-DUNLIN_OBJECT(ten, name, level, alive, x, score, wins, losses, banned, friends, bag)
-
 /// No time: bytes that a resident object costs: what it counts itself, and what malloc says, of ten thousand.
 void bytes_of_an_object(benchmark::State& state) {
     constexpr int count = 10'000;
@@ -201,8 +189,7 @@ void bytes_of_an_object(benchmark::State& state) {
             double before = in_use();
             for (int k = 0; k < count; ++k) {
                 dunlin::ref<ten> t = node.local<ten>("object" + std::to_string(k));
-                t->name = "a name", t->level = 3, t->alive = true, t->x = 0.5, t->score += 1, t->wins += 1, t->losses += 1;
-                t->banned = true;
+                fill(*t);
                 node.seal();
             }
             state.counters["malloc"] = (in_use() - before) / count;

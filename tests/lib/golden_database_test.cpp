@@ -2,6 +2,7 @@
 #include "../golden/golden.hpp"
 #include "../net/pipe.hpp"
 #include "../net/run.hpp"
+#include "folder.hpp"
 #include "golden_space.hpp"
 #include <dunlin/dunlin.hpp>
 #include <dunlin/lib/log_row.hpp>
@@ -11,7 +12,6 @@
 #include <dunlin/net/system.hpp>
 #include <dunlin/net/tcp.hpp>
 #include <filesystem>
-#include <stdlib.h>
 
 using namespace golden;
 using boost::asio::awaitable;
@@ -19,17 +19,6 @@ using boost::asio::awaitable;
 namespace {
 
 constexpr char const* database = "node-1.db";
-
-struct temporary_folder {
-    std::filesystem::path path;
-    temporary_folder() {
-        auto name = (std::filesystem::temp_directory_path() / "dunlin-golden-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    temporary_folder(temporary_folder const&) = delete;
-    ~temporary_folder() { std::filesystem::remove_all(path); }
-    std::string file() const { return (path / "game.db").string(); }
-};
 
 /// A node on a file, always the same one; the file is closed when it goes.
 struct golden_node {
@@ -148,7 +137,7 @@ awaitable<void> live(golden_node& g) {
 
 /// A copy of the golden database in a folder of its own; where it is to be made anew, a node makes it first.
 struct golden_copy {
-    temporary_folder folder;
+    test::temporary_folder folder;
     std::string path = folder.file();
 
     golden_copy() {
@@ -159,7 +148,7 @@ struct golden_copy {
     static void make() {
         static bool made = false;
         if (std::exchange(made, true)) return;
-        temporary_folder fresh;
+        test::temporary_folder fresh;
         auto file = fresh.file();
         {
             golden_node g(file, 16 << 10); // objects go to their rows

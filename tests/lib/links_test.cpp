@@ -1,8 +1,8 @@
 // Two and more nodes over loopback TCP: what one writes, the others read.
+#include "folder.hpp"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <dunlin/dunlin.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace asio = boost::asio;
@@ -61,13 +61,12 @@ TEST(links, carry_changes_both_ways) {
 }
 
 TEST(links, confirm_durable_copies) {
-    char name[] = "/tmp/dunlin-test-XXXXXX";
-    std::filesystem::path folder = ::mkdtemp(name);
+    dunlin::test::temporary_folder folder;
     asio::io_context io;
-    dunlin::node a{io.get_executor(), dunlin::options().data(folder / "a.db").listen("127.0.0.1:0").name("a")};
+    dunlin::node a{io.get_executor(), dunlin::options().data(folder.file("a.db")).listen("127.0.0.1:0").name("a")};
     run(io, [&]() -> asio::awaitable<void> {
         co_await a.start();
-        dunlin::node b{io.get_executor(), dunlin::options().data(folder / "b.db").listen("127.0.0.1:0").join(a.address()).name("b")};
+        dunlin::node b{io.get_executor(), dunlin::options().data(folder.file("b.db")).listen("127.0.0.1:0").join(a.address()).name("b")};
         dunlin::ref<tally> at_b = co_await b.open<tally>("t");
         dunlin::ref<tally> at_a = co_await a.open<tally>("t");
         at_a->hits += 1;
@@ -78,7 +77,6 @@ TEST(links, confirm_durable_copies) {
         co_await b.stop();
         co_await a.stop();
     });
-    std::filesystem::remove_all(folder);
 }
 
 TEST(links, break_off_when_a_node_is_destroyed_and_its_executor_runs_on) {

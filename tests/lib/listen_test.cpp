@@ -1,11 +1,11 @@
 // Where a node listens, and what it refuses.
+#include "folder.hpp"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <dunlin/dunlin.hpp>
 #include <dunlin/net/key.hpp>
 #include <dunlin/net/system.hpp>
-#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 
@@ -34,17 +34,13 @@ start_result start(dunlin::options const& o) {
 }
 
 struct key_file {
-    std::filesystem::path path;
+    dunlin::test::temporary_folder folder;
+    std::string path = folder.file("key");
     key_file() {
-        char name[] = "/tmp/dunlin-test-XXXXXX";
-        auto fd = ::mkstemp(name);
-        path = name;
         dunlin::machine_chance chance;
-        auto line = dunlin::cluster_key::make(chance).text() + "\n";
-        EXPECT_EQ(::write(fd, line.data(), line.size()), ssize_t(line.size()));
-        ::close(fd);
+        std::ofstream(path) << dunlin::cluster_key::make(chance).text() << "\n";
+        std::filesystem::permissions(path, std::filesystem::perms(0600));
     }
-    ~key_file() { std::filesystem::remove(path); }
 };
 } // namespace
 

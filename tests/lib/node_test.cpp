@@ -1,13 +1,15 @@
 // A node alone: what a user writes, in memory and on a file.
+#include "folder.hpp"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <dunlin/dunlin.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace asio = boost::asio;
 
 namespace {
+using dunlin::test::temporary_folder;
+
 struct player {
     dunlin::latest<std::string> name;
     dunlin::counter score;
@@ -28,16 +30,6 @@ template <class F> void run(asio::io_context& io, F f) {
     io.restart();
     if (failed) std::rethrow_exception(failed);
 }
-
-struct folder {
-    std::filesystem::path path;
-    folder() {
-        char name[] = "/tmp/dunlin-test-XXXXXX";
-        path = ::mkdtemp(name);
-    }
-    ~folder() { std::filesystem::remove_all(path); }
-    std::string file() const { return (path / "game.db").string(); }
-};
 } // namespace
 
 TEST(node, serves_reads_and_writes_from_memory) {
@@ -58,7 +50,7 @@ TEST(node, serves_reads_and_writes_from_memory) {
 }
 
 TEST(node, keeps_its_state_in_one_file_across_starts) {
-    folder f;
+    temporary_folder f;
     for (int round = 0; round < 4; ++round) {
         asio::io_context io;
         dunlin::node node{io.get_executor(), dunlin::options().data(f.file())};
@@ -134,7 +126,7 @@ TEST(node, tells_a_watch_the_present_state_and_then_whole_entries) {
 
 TEST(node, lists_the_objects_of_a_type_page_by_page) {
     for (bool file : {false, true}) {
-        folder f;
+        temporary_folder f;
         asio::io_context io;
         dunlin::options o;
         if (file) o.data(f.file());

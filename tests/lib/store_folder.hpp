@@ -1,23 +1,15 @@
-// A temporary folder of one test, and shorthands for writes.
+// The files of one test of the store, and shorthands for writes.
 #pragma once
+#include "folder.hpp"
 #include <dunlin/lib/store_file.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 namespace dunlin {
 
-struct store_folder {
-    std::filesystem::path path;
-    store_folder() {
-        auto name = (std::filesystem::temp_directory_path() / "dunlin-store-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    store_folder(store_folder const&) = delete;
-    ~store_folder() { std::filesystem::remove_all(path); }
+struct store_folder : test::temporary_folder {
     store_options options(std::string const& name = "game.db") const {
         store_options o;
-        o.path = (path / name).string();
+        o.path = file(name);
         return o;
     }
 };

@@ -1,4 +1,5 @@
 // Two spaces of one node on two executors, each with a thread of its own. Under ThreadSanitizer: ./run tests tsan.
+#include "folder.hpp"
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -6,28 +7,20 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <dunlin/dunlin.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
 #include <thread>
 
 namespace asio = boost::asio;
 
 namespace {
+using dunlin::test::temporary_folder;
+
 struct sums {
     dunlin::counter hits;
     dunlin::latest<std::string> text;
     dunlin::set<std::string> names;
 };
 DUNLIN_OBJECT(sums, hits, text, names)
-
-struct folder {
-    std::filesystem::path path;
-    folder() {
-        char name[] = "/tmp/dunlin-test-XXXXXX";
-        path = ::mkdtemp(name);
-    }
-    ~folder() { std::filesystem::remove_all(path); }
-};
 
 /// An executor with its thread.
 struct place {
@@ -118,10 +111,10 @@ template <class F, class G> void both(place& a, F f, place& b, G g) {
 
 TEST(threads_spaces, write_save_list_and_watch_beside_each_other) {
     for (bool file : {true, false}) {
-        folder f;
+        temporary_folder f;
         place a, b;
         dunlin::options o;
-        if (file) o.data(f.path / "n.db").memory(64 << 10);
+        if (file) o.data(f.file("n.db")).memory(64 << 10);
         two_places n(a, b, o);
         // The space with the executor of its own is the one that starts the node.
         both(b, write(*n.shop, 200, true), a, write(n.node->space("main"), 200, true));
@@ -130,10 +123,10 @@ TEST(threads_spaces, write_save_list_and_watch_beside_each_other) {
 }
 
 TEST(threads_spaces, come_back_from_one_file) {
-    folder f;
+    temporary_folder f;
     for (int round = 1; round <= 3; ++round) {
         place a, b;
-        two_places n(a, b, dunlin::options().data(f.path / "n.db"));
+        two_places n(a, b, dunlin::options().data(f.file("n.db")));
         n.start();
         both(b, write(*n.shop, 50, false), a, write(n.node->space("main"), 50, false));
         b.run([&]() -> asio::awaitable<void> {
@@ -145,13 +138,13 @@ TEST(threads_spaces, come_back_from_one_file) {
 }
 
 TEST(threads_spaces, are_linked_to_a_peer_with_the_same_two) {
-    folder f;
+    temporary_folder f;
     place a, b, c, d;
-    two_places n(a, b, dunlin::options().data(f.path / "n.db").listen("127.0.0.1:0").name("n"));
+    two_places n(a, b, dunlin::options().data(f.file("n.db")).listen("127.0.0.1:0").name("n"));
     n.start();
     std::string address;
     a.call([&] { address = n.node->address(); });
-    two_places m(c, d, dunlin::options().data(f.path / "m.db").listen("127.0.0.1:0").join(address).name("m"));
+    two_places m(c, d, dunlin::options().data(f.file("m.db")).listen("127.0.0.1:0").join(address).name("m"));
     m.start();
     auto w = [](dunlin::space s) { return write(s, 100, true); };
     auto one = asio::co_spawn(a.io, w(n.node->space("main")), asio::use_future);
@@ -185,10 +178,10 @@ TEST(threads_spaces, are_linked_to_a_peer_with_the_same_two) {
 TEST(threads_spaces, may_write_while_the_node_is_stopped_or_destroyed_elsewhere) {
     for (bool destroy : {false, true})
         for (bool linked : {false, true}) {
-            folder f;
+            temporary_folder f;
             place a, b;
             dunlin::options o;
-            o.data(f.path / "n.db");
+            o.data(f.file("n.db"));
             if (linked) o.listen("127.0.0.1:0");
             two_places n(a, b, o);
             n.start();

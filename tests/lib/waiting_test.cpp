@@ -1,29 +1,21 @@
 // Everything that waits, on a real executor: a node that is destroyed while something waits answers it all the same.
+#include "folder.hpp"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <dunlin/dunlin.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace asio = boost::asio;
 
 namespace {
 using boost::system::error_code;
+using dunlin::test::temporary_folder;
 
 struct note {
     dunlin::counter hits;
     dunlin::latest<std::string> text;
 };
 DUNLIN_OBJECT(note, hits, text)
-
-struct folder {
-    std::filesystem::path path;
-    folder() {
-        char name[] = "/tmp/dunlin-test-XXXXXX";
-        path = ::mkdtemp(name);
-    }
-    ~folder() { std::filesystem::remove_all(path); }
-};
 
 struct answers {
     std::map<std::string, std::vector<error_code>> by_name;
@@ -51,10 +43,10 @@ void ask_all(dunlin::node& node, dunlin::ref<note>& here, answers& a) {
 TEST(waiting, is_answered_with_stopped_when_the_node_is_destroyed) {
     for (bool file : {true, false})
         for (bool run_first : {true, false}) {
-            folder f;
+            temporary_folder f;
             asio::io_context io;
             dunlin::options o;
-            if (file) o.data(f.path / "n.db");
+            if (file) o.data(f.file("n.db"));
             std::optional<dunlin::node> node(std::in_place, io.get_executor(), o);
             answers a;
             std::optional<dunlin::watch<note>> changes;
@@ -88,11 +80,11 @@ TEST(waiting, is_answered_with_stopped_when_the_node_is_destroyed) {
 }
 
 TEST(waiting, of_a_context_that_never_runs_again_is_destroyed_without_a_leak) {
-    folder f;
+    temporary_folder f;
     asio::io_context io;
     auto held = std::make_shared<int>(0);
     {
-        dunlin::node node{io.get_executor(), dunlin::options().data(f.path / "n.db")};
+        dunlin::node node{io.get_executor(), dunlin::options().data(f.file("n.db"))};
         auto work = [&, held]() -> asio::awaitable<void> {
             dunlin::ref<note> here = co_await node.open<note>("here");
             here->hits += 1;
@@ -110,9 +102,9 @@ TEST(waiting, of_a_context_that_never_runs_again_is_destroyed_without_a_leak) {
 
 TEST(waiting, for_start_of_a_node_that_is_destroyed_or_stopped_meanwhile_ends) {
     for (bool stop : {false, true}) {
-        folder f;
+        temporary_folder f;
         asio::io_context io;
-        std::optional<dunlin::node> node(std::in_place, io.get_executor(), dunlin::options().data(f.path / "n.db"));
+        std::optional<dunlin::node> node(std::in_place, io.get_executor(), dunlin::options().data(f.file("n.db")));
         answers a;
         asio::post(io, [&] {
             node->start(a["start"]);

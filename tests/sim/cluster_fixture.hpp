@@ -2,6 +2,7 @@
 #pragma once
 #include <dunlin/dunlin.hpp>
 #include <dunlin/lib/sim/cluster.hpp>
+#include <dunlin/lib/space_body.hpp>
 #include <gtest/gtest.h>
 #include <iostream>
 
@@ -53,6 +54,34 @@ inline bool exists(cluster& c, std::size_t i, std::string key) {
         dunlin::ref<player> p = co_await n.open<player>(key);
         co_return p.exists();
     });
+}
+inline std::string json(cluster& c, std::size_t i, std::string key) {
+    return c.run(i, [key = std::move(key)](dunlin::node& n) -> awaitable<std::string> {
+        dunlin::ref<player> p = co_await n.open<player>(key);
+        co_return p.json();
+    });
+}
+inline void erase(cluster& c, std::size_t i, std::string key) {
+    c.run(i, [key = std::move(key)](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>(key);
+        p.erase();
+        n.seal();
+    });
+}
+
+/// How many entries the log of node i no longer has.
+inline std::uint64_t cut_entries(cluster& c, std::size_t i) {
+    auto& floor = c.node(i).space("main").body()->floor();
+    std::uint64_t sum = 0;
+    for (std::uint32_t s = 0; s < floor.size(); ++s) sum += floor[s];
+    return sum;
+}
+/// So many saved turns of 1 KB each: a log with a small budget is cut by them.
+inline void fill_log(cluster& c, std::size_t i, int turns = 400) {
+    for (int k = 0; k < turns; ++k) {
+        auto write = [name = std::string(1000, char('a' + k % 26))](player& p) { p.name = name; };
+        change(c, i, "filler" + std::to_string(k % 20), write, true);
+    }
 }
 
 #define EXPECT_SETTLES(c) EXPECT_TRUE((c).settle(2min)) << (c).describe()

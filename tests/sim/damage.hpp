@@ -6,6 +6,40 @@
 
 namespace clusters {
 
+// ---- a node whose objects lie in rows
+
+/// Node 1 has so little memory that objects leave it.
+inline void little_memory(std::size_t i, dunlin::options& o) {
+    if (i == 1) o.memory(8 << 10);
+}
+inline void fill_player(player& p) {
+    p.name = "A rather long name, so that something of it lies in the middle", p.score += 7, p.friends.insert("x"),
+    p.bag["sword"] += 2, p.online.enable();
+}
+/// So many others that what node 1 had in its little memory goes to its row.
+inline void crowd_out(cluster& c) {
+    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
+}
+/// Node 1 makes alice, whom all get to know, has her in a row, and is stopped.
+inline void stop_with_alice(cluster& c) {
+    change(c, 1, "alice", fill_player);
+    crowd_out(c);
+    EXPECT_SETTLES(c);
+    c.advance(2s);
+    c.stop(1);
+}
+/// What an open of the player says.
+inline boost::system::error_code opening(cluster& c, std::size_t i, std::string const& key) {
+    return c.run(i, [key](dunlin::node& n) -> awaitable<boost::system::error_code> {
+        try {
+            dunlin::ref<player> p = co_await n.open<player>(key);
+        } catch (boost::system::system_error const& e) { co_return e.code(); }
+        co_return boost::system::error_code();
+    });
+}
+
+// ---- and what happens to them
+
 /// Runs SQL on the file of a node that does not run; the number of rows it changed.
 inline int change_file(cluster& c, std::size_t i, std::string const& sql) {
     sqlite3* db = nullptr;

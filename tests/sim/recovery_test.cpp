@@ -1,25 +1,7 @@
 // What a node makes of its file when it comes back: after a state from a peer, and after damage.
-#include "cluster_fixture.hpp"
-#include <dunlin/lib/space_body.hpp>
-#include <dunlin/lib/sqlite.hpp>
+#include "damage.hpp"
 
 using namespace clusters;
-
-namespace {
-/// Runs SQL on the file of a node that does not run; the number of rows it changed.
-int change_file(cluster& c, std::size_t i, std::string const& sql) {
-    sqlite3* db = nullptr;
-    int changed = -1;
-    constexpr int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2("node.db", &db, flags, c.disk(i).vfs_name()) == SQLITE_OK) {
-        auto all = "PRAGMA locking_mode=EXCLUSIVE;" + sql;
-        EXPECT_EQ(sqlite3_exec(db, all.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
-        changed = sqlite3_changes(db);
-    }
-    sqlite3_close(db);
-    return changed;
-}
-} // namespace
 
 // The row of an object may hold more than the log rows before it: a peer's state said that an element is gone. Its
 // insertion stands in a log row that is replayed at start; the row says that it holds it.
@@ -31,11 +13,7 @@ TEST(recovery, does_not_bring_back_what_a_state_took) {
     ASSERT_SETTLES(c);
     c.advance(2s);
     c.crash(1);
-    for (int k = 0; k < 400; ++k) {
-        std::string name(1000, char('a' + k % 26));
-        change(
-            c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
-    }
+    fill_log(c, 0);
     change(c, 0, "alice", [](player& p) { p.friends.erase("gone"), p.bag.erase("gone"); });
     c.advance(10s);
     c.restart(1);
@@ -53,28 +31,14 @@ TEST(recovery, does_not_bring_back_what_a_state_took) {
 
 // A damaged row is unknown, not absent: it is not shown as empty, deletes nothing anywhere, and comes back from a peer.
 TEST(recovery, takes_a_damaged_row_for_unknown_and_fetches_it) {
-    cluster c(2, seed(32), [](std::size_t i, dunlin::options& o) {
-        if (i == 1) o.memory(8 << 10); // so that objects go to their rows
-    });
-    for (auto key : {"alice", "bob"})
-        change(c, 1, key, [](player& p) { p.score += 7, p.name = "A", p.friends.insert("x"), p.bag["sword"] += 2; });
-    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
-    ASSERT_SETTLES(c);
-    c.advance(2s);
-    c.stop(1);
+    cluster c(2, seed(32), little_memory);
+    change(c, 1, "bob", fill_player);
+    stop_with_alice(c);
     auto damage = "UPDATE object SET state = zeroblob(length(state)) WHERE key = CAST('alice' AS BLOB)";
     ASSERT_EQ(change_file(c, 1, damage), 1);
     c.partition({0}, {1});
     c.restart(1);
-    bool unknown = c.run(1, [](dunlin::node& n) -> awaitable<bool> {
-        try {
-            dunlin::ref<player> p = co_await n.open<player>("alice");
-        } catch (boost::system::system_error const& e) {
-            co_return e.code() == dunlin::make_error_code(dunlin::node_errc::object_unknown);
-        }
-        co_return false;
-    });
-    EXPECT_TRUE(unknown);
+    EXPECT_EQ(opening(c, 1, "alice"), dunlin::node_errc::object_unknown);
     EXPECT_EQ(score(c, 1, "bob"), 7);
     change(c, 1, "bob", [](player& p) { p.score += 1; });
     c.heal();
@@ -121,11 +85,7 @@ TEST(recovery, keeps_every_space_when_one_is_checkpointed) {
         auto r = another.seal();
         co_await r.saved();
     });
-    for (int k = 0; k < 200; ++k) {
-        std::string name(1000, char('a' + k % 26));
-        change(
-            c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
-    }
+    fill_log(c, 0, 200);
     c.advance(5s);
     c.crash(0);
     c.restart(0);
@@ -140,17 +100,10 @@ TEST(recovery, keeps_every_space_when_one_is_checkpointed) {
 // A node that only listens checkpoints and cuts its log too: nothing it hears is in memory there.
 TEST(recovery, cuts_the_log_of_a_node_that_only_listens) {
     cluster c(2, seed(35), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); });
-    for (int k = 0; k < 400; ++k) {
-        std::string name(1000, char('a' + k % 26));
-        change(
-            c, 0, "p" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
-    }
+    fill_log(c, 0);
     ASSERT_SETTLES(c);
     c.advance(5s);
-    auto& floor = c.node(1).space("main").body()->floor();
-    std::uint64_t cut = 0;
-    for (std::uint32_t s = 0; s < floor.size(); ++s) cut += floor[s];
-    EXPECT_GT(cut, 200u);
+    EXPECT_GT(cut_entries(c, 1), 200u);
     auto before = c.digest(1);
     c.partition({0}, {1});
     c.crash(1);

@@ -1,6 +1,5 @@
 // The failing scenarios of the adversarial review, as what must hold. "review 1.N" names the point.
 #include "damage.hpp"
-#include <dunlin/lib/space_body.hpp>
 
 using namespace clusters;
 
@@ -8,14 +7,6 @@ namespace {
 using dunlin::node;
 using dunlin::node_errc;
 
-boost::system::error_code opening(cluster& c, std::size_t i, std::string const& key) {
-    return c.run(i, [key](node& n) -> awaitable<boost::system::error_code> {
-        try {
-            dunlin::ref<player> p = co_await n.open<player>(key);
-        } catch (boost::system::system_error const& e) { co_return e.code(); }
-        co_return boost::system::error_code();
-    });
-}
 boost::system::error_code digesting(cluster& c, std::size_t i) {
     return c.run(i, [](node& n) -> awaitable<boost::system::error_code> {
         try {
@@ -24,38 +15,12 @@ boost::system::error_code digesting(cluster& c, std::size_t i) {
         co_return boost::system::error_code();
     });
 }
-std::string json(cluster& c, std::size_t i, std::string key) {
-    return c.run(i, [key = std::move(key)](node& n) -> awaitable<std::string> {
-        dunlin::ref<player> p = co_await n.open<player>(key);
-        co_return p.json();
-    });
-}
-void erase(cluster& c, std::size_t i, std::string key) {
-    c.run(i, [key = std::move(key)](node& n) -> awaitable<void> {
-        dunlin::ref<player> p = co_await n.open<player>(key);
-        p.erase();
-        n.seal();
-    });
-}
-void fill_player(player& p) {
-    p.name = "A rather long name, so that something of it lies in the middle", p.score += 7, p.friends.insert("x"),
-    p.bag["sword"] += 2, p.online.enable();
-}
-std::uint64_t cut(cluster& c, std::size_t i) {
-    auto& floor = c.node(i).space("main").body()->floor();
-    std::uint64_t sum = 0;
-    for (std::uint32_t s = 0; s < floor.size(); ++s) sum += floor[s];
-    return sum;
-}
 /// Pushes what is in the log of node i below its floor.
 void cut_log(cluster& c, std::size_t i) {
-    auto before = cut(c, i);
-    for (int k = 0; k < 400; ++k) {
-        std::string name(1000, char('a' + k % 26));
-        change(c, i, "filler" + std::to_string(k % 20), [&](player& p) { p.name = name; }, true);
-    }
+    auto before = cut_entries(c, i);
+    fill_log(c, i);
     c.advance(5s);
-    EXPECT_GT(cut(c, i), before + 100);
+    EXPECT_GT(cut_entries(c, i), before + 100);
 }
 constexpr auto unknown = node_errc::object_unknown;
 } // namespace
@@ -65,15 +30,10 @@ TEST(review, a_flipped_bit_in_an_objects_row_deletes_nothing_and_comes_back) {
     for (std::string column : {"state", "key", "sum"})
         for (bool changed_meanwhile : {false, true}) {
             SCOPED_TRACE(column);
-            cluster c(3, seed(71), [](std::size_t i, dunlin::options& o) {
-                if (i == 1) o.memory(8 << 10);
-            });
-            for (auto key : {"alice", "bob"}) change(c, 1, key, fill_player);
-            for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
-            ASSERT_SETTLES(c);
+            cluster c(3, seed(71), little_memory);
+            change(c, 1, "bob", fill_player);
+            stop_with_alice(c);
             auto before = json(c, 0, "alice");
-            c.advance(2s);
-            c.stop(1);
             ASSERT_EQ(flip(c, 1, "alice", column), 1);
             c.partition({0, 2}, {1});
             c.restart(1);
@@ -101,13 +61,11 @@ TEST(review, a_flipped_bit_in_an_objects_row_deletes_nothing_and_comes_back) {
 
 // review 1.1: who goes on writing meanwhile, here and there, waits no longer for what was damaged.
 TEST(review, an_unknown_object_comes_back_while_everybody_goes_on_writing) {
-    cluster c(2, seed(72), [](std::size_t i, dunlin::options& o) {
-        if (i == 1) o.memory(8 << 10);
-    });
+    cluster c(2, seed(72), little_memory);
     change(c, 0, "alice", fill_player);
-    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
+    crowd_out(c);
     EXPECT_EQ(score(c, 1, "alice"), 7);
-    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
+    crowd_out(c);
     ASSERT_SETTLES(c);
     c.advance(2s);
     c.stop(1);
@@ -131,7 +89,7 @@ TEST(review, an_unknown_object_comes_back_while_everybody_goes_on_writing) {
 TEST(review, who_does_not_know_an_object_gives_no_state_without_it) {
     cluster c(3, seed(73), [](std::size_t i, dunlin::options& o) {
         o.log_budget(64 << 10);
-        if (i == 1) o.memory(8 << 10);
+        little_memory(i, o);
     }, false);
     c.restart(0), c.restart(1);
     change(c, 0, "alice", fill_player);
@@ -157,14 +115,8 @@ TEST(review, who_does_not_know_an_object_gives_no_state_without_it) {
 
 // review 1.1: a state that passes its checksum and cannot be read is as unknown as one that does not.
 TEST(review, a_row_that_cannot_be_decoded_is_unknown_and_comes_back) {
-    cluster c(2, seed(74), [](std::size_t i, dunlin::options& o) {
-        if (i == 1) o.memory(8 << 10);
-    });
-    change(c, 1, "alice", fill_player);
-    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
-    ASSERT_SETTLES(c);
-    c.advance(2s);
-    c.stop(1);
+    cluster c(2, seed(74), little_memory);
+    stop_with_alice(c);
     write_state(c, 1, "alice", "\xff\xff\xff\xff no state");
     c.partition({0}, {1});
     c.restart(1);
@@ -178,14 +130,8 @@ TEST(review, a_row_that_cannot_be_decoded_is_unknown_and_comes_back) {
 
 // review 1.1: an object that was damaged here and erased there is gone, not unknown for ever.
 TEST(review, an_unknown_object_that_the_others_have_erased_is_gone) {
-    cluster c(2, seed(75), [](std::size_t i, dunlin::options& o) {
-        if (i == 1) o.memory(8 << 10);
-    });
-    change(c, 1, "alice", fill_player);
-    for (int k = 0; k < 40; ++k) change(c, 1, "p" + std::to_string(k), [](player& p) { p.score += 1; });
-    ASSERT_SETTLES(c);
-    c.advance(2s);
-    c.stop(1);
+    cluster c(2, seed(75), little_memory);
+    stop_with_alice(c);
     ASSERT_EQ(flip(c, 1, "alice", "state"), 1);
     erase(c, 0, "alice");
     c.restart(1);

@@ -1,6 +1,5 @@
 // A state on its way: objects wherever they are at the giver, whatever the taker has, and writes meanwhile.
 #include "cluster_fixture.hpp"
-#include <dunlin/lib/space_body.hpp>
 
 using namespace clusters;
 
@@ -11,11 +10,7 @@ std::string name_of(int k) { return "p" + std::to_string(k); }
 
 std::map<std::string, std::string> objects(cluster& c, std::size_t i, std::vector<std::string> const& keys) {
     std::map<std::string, std::string> all;
-    for (auto& key : keys)
-        all[key] = c.run(i, [key](node& n) -> awaitable<std::string> {
-            dunlin::ref<player> p = co_await n.open<player>(key);
-            co_return p.json();
-        });
+    for (auto& key : keys) all[key] = json(c, i, key);
     return all;
 }
 std::vector<std::string> listed(cluster& c, std::size_t i) {
@@ -29,19 +24,6 @@ std::vector<std::string> listed(cluster& c, std::size_t i) {
         }
         co_return all;
     });
-}
-void erase(cluster& c, std::size_t i, std::string key) {
-    c.run(i, [key = std::move(key)](node& n) -> awaitable<void> {
-        dunlin::ref<player> p = co_await n.open<player>(key);
-        p.erase();
-        n.seal();
-    });
-}
-std::uint64_t floor_of(cluster& c, std::size_t i) {
-    auto& floor = c.node(i).space("main").body()->floor();
-    std::uint64_t sum = 0;
-    for (std::uint32_t s = 0; s < floor.size(); ++s) sum += floor[s];
-    return sum;
 }
 void play(player& p, int k) {
     p.score += k, p.name = "round " + std::to_string(k), p.friends.insert(std::to_string(k % 9));
@@ -79,12 +61,12 @@ struct giving {
     }
 
     void it_outgrows_the_log() {
-        auto before = floor_of(c, 0);
+        auto before = cut_entries(c, 0);
         for (int k = 0; k < 300; ++k)
             change(c, 0, name_of(k % 60), [&](player& p) { play(p, k), p.name = std::string(700, char('a' + k % 26)); }, true);
         for (auto key : {"gone", "cold gone", "gone and written"}) erase(c, 0, key);
         c.advance(3s);
-        EXPECT_GT(floor_of(c, 0), before + 100) << "the log was to be cut";
+        EXPECT_GT(cut_entries(c, 0), before + 100) << "the log was to be cut";
     }
 
     /// Some in memory only, some in rows, some only in the log, some with deltas that wait.
@@ -154,17 +136,17 @@ struct giving {
         b_takes_it_and_writes_meanwhile();
         for (int k = 0; k < 600 && c.vector(1) != c.vector(0); ++k) c.advance(100ms);
         ASSERT_EQ(c.vector(1), c.vector(0)) << c.describe();
-        EXPECT_GT(floor_of(c, 1), 100u) << "it came as state";
+        EXPECT_GT(cut_entries(c, 1), 100u) << "it came as state";
         for (int k = 0; k < 600 && c.vector(2) != c.vector(0); ++k) c.advance(100ms);
         // C gets from B by its log what B has just written, while A is away.
         change(c, 1, "made by B", [](player& p) { p.score += 1; });
         c.advance(1us);
         c.crash(0);
         c.heal();
-        auto by_state = floor_of(c, 2);
+        auto by_state = cut_entries(c, 2);
         for (int k = 0; k < 600 && c.vector(1) != c.vector(2); ++k) c.advance(100ms);
         ASSERT_EQ(c.vector(1), c.vector(2)) << c.describe();
-        EXPECT_EQ(floor_of(c, 2), by_state) << "to C nothing came as state";
+        EXPECT_EQ(cut_entries(c, 2), by_state) << "to C nothing came as state";
         all_are_equal();
         for (int k = 0; k < 20; ++k)
             EXPECT_EQ(look(c, 2, name_of(3 * k), [](player& p) -> long { return p.bag["mine"]; }), 1) << k;

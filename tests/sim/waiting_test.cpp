@@ -106,26 +106,33 @@ std::vector<named_wait> all_waits() {
 /// Two nodes that have never met; node 1 holds "here" in memory, and its disk is busy for ten seconds.
 struct alone {
     cluster c;
-    std::optional<dunlin::ref<player>> here;
+    dunlin::ref<player> here;
+    waiter one;
 
     alone() : c(2, seed(31), [](std::size_t, dunlin::options& o) { o.log_budget(64 << 10); }, false) {
         c.partition({0}, {1});
         c.restart(0), c.restart(1);
         c.run(1, [this](node& n) -> awaitable<void> {
             here = co_await n.open<player>("here", 0s);
-            (*here)->score += 1;
+            here->score += 1;
             auto r = n.seal();
             co_await r.saved();
         });
         c.advance(5s);
         c.disk(1).timing.sync = 10s;
         c.run(1, [this](node& n) -> awaitable<void> {
-            (*here)->score += 1;
+            here->score += 1;
             n.seal();
             co_await c.time().sleep(10ms); // the sync has begun
         });
     }
-    ~alone() { here.reset(); }
+    ~alone() { here = {}; }
+    /// One of the waits above, which does not end by itself.
+    void begin(wait const& f) {
+        one.start(c.node(1), f);
+        c.advance(100ms);
+        EXPECT_EQ(one.ends, 0) << one.error.message();
+    }
     std::size_t waits() { return c.node(1).space("main").body()->waits(); }
 };
 } // namespace
@@ -134,23 +141,20 @@ TEST(waiting, that_is_given_up_ends_at_once_and_once) {
     for (auto& w : all_waits()) {
         SCOPED_TRACE(w.name);
         alone a;
-        waiter one;
-        one.start(a.c.node(1), w.f);
-        a.c.advance(100ms);
-        ASSERT_EQ(one.ends, 0) << one.error.message();
-        one.give_up();
-        EXPECT_EQ(one.ends, 0) << "not inside of emit()";
+        a.begin(w.f);
+        a.one.give_up();
+        EXPECT_EQ(a.one.ends, 0) << "not inside of emit()";
         a.c.advance(0s);
-        EXPECT_EQ(one.ends, 1);
-        EXPECT_EQ(one.error, asio::error::operation_aborted);
+        EXPECT_EQ(a.one.ends, 1);
+        EXPECT_EQ(a.one.error, asio::error::operation_aborted);
         EXPECT_EQ(a.waits(), w.name == "open" ? 1u : 0u) << "nothing of it is kept; of an open until its deadline";
-        one.give_up();
+        a.one.give_up();
         a.c.heal();
         a.c.advance(60s); // what it waited for happens
-        EXPECT_EQ(one.ends, 1);
-        a.here.reset();
+        EXPECT_EQ(a.one.ends, 1);
+        a.here = {};
         a.c.stop(1);
-        EXPECT_EQ(one.ends, 1);
+        EXPECT_EQ(a.one.ends, 1);
     }
 }
 
@@ -158,17 +162,14 @@ TEST(waiting, that_is_not_given_up_is_fulfilled) {
     for (auto& w : all_waits()) {
         SCOPED_TRACE(w.name);
         alone a;
-        waiter one;
-        one.start(a.c.node(1), w.f);
-        a.c.advance(100ms);
-        EXPECT_EQ(one.ends, 0);
+        a.begin(w.f);
         a.c.heal();
         a.c.disk(1).timing.sync = 1ms;
         a.c.advance(30s);
-        if (one.ends == 0) change(a.c, 1, "here", [](player& p) { p.score += 1; }), a.c.advance(30s);
-        EXPECT_EQ(one.ends, 1);
-        EXPECT_FALSE(one.error) << one.error.message();
-        a.here.reset();
+        if (a.one.ends == 0) change(a.c, 1, "here", [](player& p) { p.score += 1; }), a.c.advance(30s);
+        EXPECT_EQ(a.one.ends, 1);
+        EXPECT_FALSE(a.one.error) << a.one.error.message();
+        a.here = {};
     }
 }
 
@@ -176,16 +177,13 @@ TEST(waiting, ends_with_stopped_or_is_fulfilled_when_its_node_stops) {
     for (auto& w : all_waits()) {
         SCOPED_TRACE(w.name);
         alone a;
-        waiter one;
-        one.start(a.c.node(1), w.f);
-        a.c.advance(100ms);
-        ASSERT_EQ(one.ends, 0);
-        a.here.reset();
+        a.begin(w.f);
+        a.here = {};
         a.c.run(1, [](node& n) -> awaitable<void> { co_await n.stop(); });
         a.c.advance(0s);
-        EXPECT_EQ(one.ends, 1);
-        if (!w.saves || one.error) {
-            EXPECT_EQ(one.error, dunlin::make_error_code(node_errc::stopped));
+        EXPECT_EQ(a.one.ends, 1);
+        if (!w.saves || a.one.error) {
+            EXPECT_EQ(a.one.error, dunlin::make_error_code(node_errc::stopped));
         }
         a.c.kill(1);
         a.c.restart(1);
@@ -198,10 +196,8 @@ TEST(waiting, dies_silently_with_its_process) {
         for (bool power : {false, true}) {
             SCOPED_TRACE(w.name);
             alone a;
-            waiter one;
-            one.start(a.c.node(1), w.f);
-            a.c.advance(100ms);
-            a.here.reset();
+            a.begin(w.f);
+            a.here = {};
             if (power)
                 a.c.crash(1);
             else
@@ -210,7 +206,7 @@ TEST(waiting, dies_silently_with_its_process) {
             a.c.disk(1).timing.sync = 1ms;
             a.c.restart(1);
             a.c.advance(30s);
-            EXPECT_EQ(one.ends, 0);
+            EXPECT_EQ(a.one.ends, 0);
             EXPECT_TRUE(a.c.settle(1min)) << a.c.describe();
         }
 }
@@ -238,11 +234,7 @@ TEST(waiting, for_start_and_stop_can_be_given_up_but_not_undone) {
 
 TEST(waiting, for_start_ends_with_stopped_when_the_node_stops) {
     cluster c(1, seed(33), {}, false);
-    c.disk(0).timing.sync = 10s;
-    c.disk(0).timing.read = 1s;
     waiter starts, stops;
-    // The cluster waits for start() itself; so a node of its own beside it, on the same disk.
-    c.disk(0).timing.read = 1us, c.disk(0).timing.sync = 1ms;
     c.restart(0);
     stops.start(c.node(0), [](node& n) -> awaitable<void> { co_await n.stop(); });
     c.advance(10s);

@@ -72,12 +72,7 @@ TEST(watches, of_a_type_tell_what_changes_from_now_on_and_who_did_it) {
     });
     ASSERT_SETTLES(c);
     change(c, 0, "new", [](player& p) { p.score -= 1, p.friends.insert("bob"); });
-    c.run(0, [](node& n) -> awaitable<void> {
-        dunlin::ref<player> p = co_await n.open<player>("old");
-        p.erase();
-        n.seal();
-        co_return;
-    });
+    erase(c, 0, "old");
     ASSERT_SETTLES(c);
     auto check = [](std::vector<told> const& all, bool first_is_remote) {
         ASSERT_EQ(all.size(), 4u);
@@ -120,12 +115,7 @@ TEST(watches, of_a_type_tell_of_objects_that_are_not_in_memory) {
         EXPECT_TRUE(all[k].name && !all[k].score && all[k].remote && !all[k].erased);
         EXPECT_TRUE(on_disk[k].saved);
     }
-    c.run(0, [](node& n) -> awaitable<void> {
-        dunlin::ref<player> p = co_await n.open<player>("p3");
-        p.erase();
-        n.seal();
-        co_return;
-    });
+    erase(c, 0, "p3");
     ASSERT_SETTLES(c);
     ASSERT_EQ(all.size(), 21u);
     EXPECT_EQ(all.back().key, "p3");
@@ -298,17 +288,12 @@ TEST(watches, go_on_over_an_object_that_is_erased_and_made_again) {
             }
         });
         c.advance(1s);
-        auto erase = [](node& n) -> awaitable<void> {
-            dunlin::ref<player> p = co_await n.open<player>("p");
-            p.erase();
-            n.seal();
-        };
-        c.run(0, erase);
+        erase(c, 0, "p");
         ASSERT_SETTLES(c);
         c.advance(30s);
         change(c, 0, "p", [](player& p) { p.score += 5; });
         ASSERT_SETTLES(c);
-        c.run(1, erase);
+        erase(c, 1, "p");
         ASSERT_SETTLES(c);
         change(c, 1, "p", [](player& p) { p.friends.insert("bob"); });
         ASSERT_SETTLES(c);
