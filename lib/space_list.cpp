@@ -54,8 +54,12 @@ void space_body::find_objects(object_type* type, std::int64_t after, std::size_t
     if (store_error_) return done(store_error_, {}, after, true);
     cold_deltas::place where;
     std::uint64_t since;
-    while (cold_.oldest(where, since) && write_cold(where)) {}
-    if (replayed_.oldest(where, since)) load_replayed(where);
+    // While a state is joined its pages of rows have been read already, and are written anew: what went to a row now
+    // would be lost there. The join itself takes what waits.
+    if (!rebuilding_) {
+        while (cold_.oldest(where, since) && write_cold(where)) {}
+        if (replayed_.oldest(where, since)) load_replayed(where);
+    }
     bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || rebuilding_;
     if (busy) // rows are on their way: again when they are there
         return after_rows_.push_back([this, type, after, limit, done = std::move(done)] {
