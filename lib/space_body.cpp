@@ -213,7 +213,8 @@ void space_body::give_up(std::shared_ptr<done_handler> const& who) {
         answer_later(who, boost::asio::error::operation_aborted);
 }
 
-/// Not inside of what the user does: between two suspensions nobody else runs.
+/// Not inside of what the user does: between two suspensions nobody else runs. Nor inside of what this space does: who
+/// is answered may change, seal, stop or destroy, and what is under way here is not to find that.
 void space_body::answer_later(std::shared_ptr<done_handler> const& who, boost::system::error_code ec) {
     boost::asio::post(setup_.executor, [who, ec] { std::move (*who)(ec); });
 }
@@ -250,15 +251,13 @@ void space_body::wait_copies(dot d, std::size_t k, std::chrono::nanoseconds dead
 
 /// A copy counts if it is on a disk: one in the memory of a node without a file does not.
 void space_body::check_copies() {
-    std::vector<copier> done;
     std::erase_if(copiers_, [&](copier& c) {
         bool here = is_saved(c.at);
         auto others = c.copies && machine_ ? machine_->copies(table_.id(c.at.slot()), c.at.number()) : 0;
         if (c.copies == 0 ? !here : (store_ && here ? 1 : 0) + others < c.copies) return false;
-        done.push_back(std::move(c));
+        answer_later(c.handler, {});
         return true;
     });
-    for (auto& c : done) std::move (*c.handler)(boost::system::error_code());
 }
 
 void space_body::wait_synced(std::chrono::nanoseconds deadline, done_handler handler) {
@@ -274,9 +273,8 @@ void space_body::wait_synced(std::chrono::nanoseconds deadline, done_handler han
 }
 
 void space_body::check_synced() {
-    auto done = std::move(syncers_);
+    for (auto& c : syncers_) answer_later(c.handler, {});
     syncers_.clear();
-    for (auto& c : done) std::move (*c.handler)(boost::system::error_code());
 }
 
 void space_body::wait_ready(done_handler handler) {
@@ -307,9 +305,8 @@ void space_body::ask_for_room() {
 void space_body::check_room() {
     if (ready_waiters_.empty()) return;
     if (overloaded()) return ask_for_room();
-    auto ready = std::move(ready_waiters_);
+    for (auto& h : ready_waiters_) answer_later(h, {});
     ready_waiters_.clear();
-    for (auto& h : ready) std::move (*h)(boost::system::error_code());
 }
 
 void space_body::fail_waiters(boost::system::error_code ec) {

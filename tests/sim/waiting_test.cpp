@@ -362,3 +362,36 @@ TEST(waiting, for_copies_counts_only_disks_of_members) {
     EXPECT_TRUE(copies(1)) << "node 2 has a file";
     EXPECT_FALSE(copies(2)) << "nodes 0 and 1 have none";
 }
+
+// Who is answered may change, seal, stop: never in the midst of what the space does. A handler without an executor of
+// its own runs wherever it is answered, as a coroutine does on an executor that dispatches.
+TEST(waiting, for_copies_is_not_answered_inside_of_what_tells_the_space) {
+    cluster c(2, seed(39));
+    ASSERT_SETTLES(c);
+    c.advance(5s); // both are in the roster
+    auto& body = *c.node(0).space("main").body();
+    auto peer = c.node(1).id();
+    body.count(peer, false);
+    bool inside = false;
+    int ends = 0;
+    c.run(0, [&](node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("p");
+        p->score += 1;
+        auto r = n.seal();
+        r.copies(2, [&inside, &ends, &n, p](error_code ec) {
+            EXPECT_FALSE(ec);
+            EXPECT_FALSE(inside);
+            ++ends, p->score += 1;
+            n.seal();
+        });
+    });
+    c.advance(2s);
+    ASSERT_EQ(ends, 0) << "node 1 has it on its disk and does not count";
+    inside = true;
+    body.count(peer, true);
+    inside = false;
+    c.advance(0s);
+    EXPECT_EQ(ends, 1);
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(score(c, 1, "p"), 2);
+}
