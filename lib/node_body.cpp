@@ -171,6 +171,8 @@ void node_body::start(done_handler handler) {
     starting_.push_back(std::make_unique<done_handler>(std::move(handler)));
     if (starting_.size() > 1) return;
     try {
+        // First: what is no address is no more beyond loopback than on it, and a key would not help.
+        if (!options_.listen().empty()) (void)parse_address(options_.listen());
         if (outside_ && !outside_->cluster_key.empty())
             key_ = cluster_key::parse(outside_->cluster_key);
         else if (!options_.key_file().empty())

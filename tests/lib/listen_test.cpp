@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <dunlin/dunlin.hpp>
+#include <dunlin/net/error.hpp>
 #include <dunlin/net/key.hpp>
 #include <dunlin/net/system.hpp>
 #include <fstream>
@@ -52,6 +53,20 @@ TEST(listening, beyond_loopback_without_a_key_is_refused_and_says_how_to_make_on
         EXPECT_NE(r.error.message().find("dunlin key new"), std::string::npos);
         EXPECT_EQ(r.address, "") << address;
     }
+}
+
+TEST(listening, at_what_is_no_address_says_so) {
+    auto bad = make_error_code(dunlin::net_error::bad_address);
+    for (auto text : {"foo", "127.0.0.1", ":7700", "localhost:port", "127.0.0.1:70000", "::1:7700"}) {
+        auto r = start(dunlin::options().listen(text));
+        EXPECT_EQ(r.error, bad) << text;
+        EXPECT_EQ(r.address, "") << text;
+    }
+    ::setenv("DUNLIN_LISTEN", "foo", 1);
+    auto from_env = dunlin::options::from_env();
+    ::unsetenv("DUNLIN_LISTEN");
+    EXPECT_EQ(start(from_env).error, bad);
+    EXPECT_EQ(start(dunlin::options().listen("foo").key_file("/nowhere/dunlin.key")).error, bad) << "it comes first";
 }
 
 TEST(listening, on_loopback_needs_no_key) {
