@@ -32,6 +32,9 @@ public:
     bool erased() const { return record_.erased; }
     /// Another node had a part in it.
     bool remote() const { return record_.remote; }
+    /// {"type":"player","key":"alice","touched":["score"],"erased":false,"remote":true}; the key is null if it is
+    /// empty. Values are not in it: they are the object's, which may have gone on since.
+    std::string json() const { return change_json(struct_of<T>(), record_); }
     /// Of the latest entry in it.
     dunlin::receipt receipt() const { return {space_, record_.last}; }
 };

@@ -2,8 +2,27 @@
 #include "object.hpp"
 #include "space_body.hpp"
 #include <boost/asio/post.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace dunlin {
+
+std::string change_json(struct_part const& type, change_record const& c) {
+    std::map<unsigned, std::string const*> names; // in order of declaration
+    for (auto& m : type.members())
+        if (c.members & struct_part::bit(m.number)) names[m.number] = &m.name;
+    boost::json::object out;
+    out["type"] = type.name();
+    if (c.key.empty())
+        out["key"] = nullptr;
+    else
+        out["key"] = c.key;
+    auto& touched = out["touched"].emplace_array();
+    for (auto& [number, name] : names) touched.emplace_back(*name);
+    out["erased"] = c.erased, out["remote"] = c.remote;
+    return boost::json::serialize(out);
+}
 
 object_watch::object_watch(std::shared_ptr<space_body> space, object* of, object_type* type, when w)
     : space_(std::move(space)), object_(of), type_(type), when_(w), first_(of) {

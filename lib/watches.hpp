@@ -22,6 +22,7 @@ namespace dunlin {
 
 class object;
 class space_body;
+class struct_part;
 struct object_type;
 
 /// What a watch tells: one object, the members touched, who did it.
@@ -32,6 +33,8 @@ struct change_record {
     bool remote = false;
     dot last; // the latest entry in it, for its receipt
 };
+
+std::string change_json(struct_part const& type, change_record const& c);
 
 using change_handler =
     boost::asio::any_completion_handler<void(boost::system::error_code, std::optional<change_record>)>;

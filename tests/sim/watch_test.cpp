@@ -304,3 +304,37 @@ TEST(watches, go_on_over_an_object_that_is_erased_and_made_again) {
         EXPECT_TRUE(all[1].remote && all[2].remote && !all[3].remote && !all[4].remote);
     }
 }
+
+TEST(watches, tell_a_change_as_json) {
+    cluster c(2, seed(60));
+    ASSERT_SETTLES(c);
+    std::vector<std::string> of_one, of_all;
+    c.spawn(0, [&](node& n) -> awaitable<void> {
+        auto changes = n.watch<player>();
+        while (auto one = co_await changes.next()) of_all.push_back(one->json());
+    });
+    c.spawn(1, [&](node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("a \"b\"");
+        auto changes = p.watch();
+        while (auto one = co_await changes.next()) of_one.push_back(one->json());
+    });
+    c.advance(1s);
+    change(c, 0, "a \"b\"", [](player& p) { p.bag["sword"] += 1, p.score += 1; });
+    ASSERT_SETTLES(c);
+    erase(c, 0, "a \"b\"");
+    ASSERT_SETTLES(c);
+    auto said = [](std::string const& touched, std::string const& rest) {
+        return R"({"type":"player","key":"a \"b\"","touched":[)" + touched + R"(],"erased":)" + rest;
+    };
+    auto all = R"("name","score","friends","bag","online")", two = R"("score","bag")";
+    ASSERT_EQ(of_all.size(), 2u);
+    EXPECT_EQ(of_all[0], said(two, R"(false,"remote":false})"));
+    EXPECT_TRUE(of_all[1].ends_with(R"("erased":true,"remote":false})")) << of_all[1];
+    ASSERT_EQ(of_one.size(), 3u);
+    EXPECT_EQ(of_one[0], said(all, R"(false,"remote":false})"));
+    EXPECT_EQ(of_one[1], said(two, R"(false,"remote":true})"));
+    EXPECT_TRUE(of_one[2].ends_with(R"("erased":true,"remote":true})")) << of_one[2];
+    dunlin::change_record many{"", 1, false, true, {}};
+    EXPECT_EQ(dunlin::change_json(dunlin::struct_of<player>(), many),
+              R"({"type":"player","key":null,"touched":["name"],"erased":false,"remote":true})");
+}
