@@ -13,6 +13,7 @@ void cold_deltas::add(std::uint32_t type, bytes_view key, bytes_view bytes, std:
     if (fresh) {
         it->second.since = position;
         order_.emplace_back(position, std::move(where));
+        if (order_.size() > 2 * all_.size() + 1024) forget_taken();
         bytes_ += overhead + key.size();
     }
     it->second.records.append(bytes);
@@ -35,10 +36,18 @@ cold_deltas::waiting cold_deltas::take(std::uint32_t type, bytes_view key) {
     return taken;
 }
 
+bool cold_deltas::is_taken(std::pair<std::uint64_t, place> const& o) const {
+    auto it = all_.find(o.second);
+    return it == all_.end() || it->second.since != o.first;
+}
+
+void cold_deltas::forget_taken() {
+    std::erase_if(order_, [this](auto& o) { return is_taken(o); });
+}
+
 bool cold_deltas::oldest(place& where, std::uint64_t& since) const {
     for (; !order_.empty(); order_.pop_front()) {
-        auto it = all_.find(order_.front().second);
-        if (it == all_.end() || it->second.since != order_.front().first) continue;
+        if (is_taken(order_.front())) continue;
         where = order_.front().second, since = order_.front().first;
         return true;
     }

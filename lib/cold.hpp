@@ -8,7 +8,7 @@
 //
 // Joining them would mean to load the object. So they wait here, a string an object, and go to the object's row
 // unread when there are too many; whoever loads the object applies row, deltas in the row, and these, in that order.
-// Size    the records, and about 120 bytes an object; bounded by the space, which writes the oldest out.
+// Size    the records, and about 280 bytes an object; bounded by the space, which writes the oldest out.
 #pragma once
 #include "../crdt/passage.hpp"
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -60,9 +60,11 @@ private:
     struct by_place {
         std::size_t operator()(place const& p) const;
     };
-    static constexpr std::size_t overhead = 120;
+    static constexpr std::size_t overhead = 280; // a place twice, two strings, free slots of the map
     boost::unordered_flat_map<place, waiting, by_place> all_;
-    mutable std::deque<std::pair<std::uint64_t, place>> order_; // by since; some are gone
+    mutable std::deque<std::pair<std::uint64_t, place>> order_; // by since; some are taken
+    bool is_taken(std::pair<std::uint64_t, place> const& o) const;
+    void forget_taken();
     std::size_t bytes_ = 0;
 };
 

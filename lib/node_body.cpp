@@ -64,10 +64,9 @@ node_body::node_body(any_io_executor executor, options const& o, std::optional<s
         seams_.emplace(dunlin::seams{machine_->clock, machine_->chance, machine_->transport});
     }
     if (!options_.data().empty()) {
-        if (outside_ && outside_->make_runner)
-            store_ = std::make_shared<store>(executor_, seams_->clock, outside_->make_runner(executor_));
-        else
-            store_ = std::make_shared<store>(executor_, seams_->clock);
+        auto queue_bytes = std::clamp<std::size_t>(options_.memory() / 8, 1u << 20, 64u << 20);
+        auto runner = outside_ && outside_->make_runner ? outside_->make_runner(executor_) : make_store_thread(executor_);
+        store_ = std::make_shared<store>(executor_, seams_->clock, std::move(runner), queue_bytes);
         store_->on_state([this](store_state s, boost::system::error_code ec) {
             if (s == store_state::disk_full || s == store_state::broken) alarm("the file: " + ec.message());
             if (s == store_state::broken) file_failed(ec);

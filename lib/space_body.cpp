@@ -185,10 +185,11 @@ void space_body::count(node_id const& node, bool counted) {
     if (!stopped_ && machine_) machine_->count(node, counted, actions_), act(now());
 }
 void space_body::receive(peer_number from, space_message&& said) {
-    // While a state is being joined nothing is applied, nor above the bound of what is not saved: what is dropped here
-    // is pulled later.
-    bool entries = std::holds_alternative<word::push>(said) || std::holds_alternative<word::range>(said);
-    if (!stopped_ && machine_ && !rebuilding_ && !(entries && overloaded())) machine_->receive(from, std::move(said), now(), actions_), act(now());
+    // While a state is being joined nothing is applied: what is dropped here is pulled later.
+    if (stopped_ || !machine_ || rebuilding_) return;
+    machine_->receive(from, std::move(said), now(), actions_);
+    was_full_ = was_full_ || full();
+    act(now());
 }
 
 // ---- waiting

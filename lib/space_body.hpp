@@ -78,6 +78,8 @@ public:
     void digest(std::function<void(boost::system::error_code, std::string)> done);
     std::size_t resident() const { return objects_.size(); }
     std::size_t resident_bytes() const { return resident_bytes_; }
+    /// Of deltas that wait for objects that are not in memory.
+    std::size_t cold_bytes() const { return cold_.bytes(); }
 
     // ---- turns (space_turn.cpp)
     void touched(object& o);
@@ -110,6 +112,7 @@ public:
     version_vector const& durable() const override { return durable_; }
     version_vector const& floor() const override { return log_.floor(); }
     bool absorb(entry const& e, entry_body const& body) override;
+    bool full() const override;
     void read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) override;
     void read_state(std::uint64_t request, std::uint64_t token, std::string const& cursor) override;
     void stage_state(std::string bytes) override;
@@ -180,6 +183,7 @@ private:
     cold_deltas replayed_; // from rows above the floor, found at start
     std::uint32_t store_space_ = 0;
     bool stopped_ = false, loaded_ = false;
+    bool was_full_ = false; // entries of peers were left out, to be pulled when there is room
 
     // objects
     struct object_key {
@@ -214,12 +218,15 @@ private:
         bool wanted = false; // to be loaded when they are answered
     };
     std::map<type_and_key, row_writes> cold_in_flight_;
+    std::uint64_t rows_queued_ = 0, rows_answered_ = 0; // ever, in one order
+    std::uint32_t pages_read_ = 0; // of a state, for peers: nothing more sets out for its row
     /// Whose rows cannot be read, and what a peer's state must hold to stand in for them: all that may be in them.
     std::map<type_and_key, version_vector> unknown_;
 
     // turn
     std::vector<object*> turn_;
     std::uint64_t turn_stamp_ = 0;
+    bool turn_waits_ = false; // for the disk
     bool seal_posted_ = false, in_atomic_ = false, first_entry_ = true, absorbing_ = false;
     undo_log undo_;
     entry_builder builder_;
@@ -286,6 +293,8 @@ private:
     void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
     void count_bytes(object& o);
     void make_room();
+    std::size_t cold_bytes_max() const { return setup_.memory_bytes / 4; }
+    void take_in_again();
     void leave(object& o);
     void mark_dirty(object& o, std::uint64_t position);
     void mark_unsaved(object& o, std::uint64_t position);
@@ -305,6 +314,7 @@ private:
     bool write_cold(cold_deltas::place const& where);
     void write_row(object_type& type, std::string const& key, store_write write);
     void load_replayed(cold_deltas::place const& where);
+    void end_turn();
     std::uint64_t publish(entry const& e, entry_body const& body, std::uint64_t prior);
     void advanced(std::uint32_t slot);
     void tell(object& o, std::uint64_t members, bool remote, dot at);
@@ -333,13 +343,16 @@ private:
     void ask_for_room();
     void check_room();
     object_page answered_once(object_page done);
-    void find_objects(object_type* type, std::int64_t after, std::size_t limit, object_page done);
+    struct object_search;
+    void find_objects(std::shared_ptr<object_search> const& asked);
     struct found_object {
         std::string type, key, state;
     };
     using staged_objects = std::vector<found_object>;
     void send_piece(std::uint64_t request, state_piece piece);
     void read_objects(std::uint64_t request, std::uint64_t token, std::int64_t after);
+    void list_arrived(std::uint64_t request, std::uint64_t token, std::int64_t after);
+    void give_objects(std::uint64_t request, std::uint64_t token, std::int64_t after, list_page const& page);
     void read_tail(std::uint64_t request, transfer& t);
     void take_series(series const& s, version_vector& have, std::size_t& budget, std::vector<series>& out);
     bool find_resident(std::int64_t after, std::int64_t& last, staged_objects& found);

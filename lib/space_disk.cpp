@@ -50,6 +50,7 @@ void space_body::entry_saved(std::uint64_t position, write_result const& r) {
 void space_body::committed() {
     commit_posted_ = false;
     if (stopped_) return;
+    if (std::exchange(turn_waits_, false) && !in_atomic_) seal();
     log_.cut(store_->first_row());
     machine_->committed(actions_);
     act(now());
@@ -65,11 +66,13 @@ void space_body::committed() {
     if (stopped_) return;
     check_room();
     if (stopped_) return;
-    if (log_bytes_since_ > std::min<std::size_t>(64u << 20, setup_.log_bytes / 2)) {
+    // What lies above the checkpoint comes into memory at the next start.
+    if (log_bytes_since_ > std::min({std::size_t(64) << 20, setup_.log_bytes / 2, setup_.memory_bytes / 4})) {
         checkpoint();
         if (setup_.on_long_log) setup_.on_long_log();
     }
     make_room();
+    take_in_again();
 }
 
 void space_body::mark_dirty(object& o, std::uint64_t position) {

@@ -29,11 +29,23 @@ void copy_fields(struct_part const& type, void const* from, void* to) {
     }
 }
 
+/// What was there when it was asked for; changes that arrive meanwhile may be in it, and are not waited for.
+struct space_body::object_search {
+    object_type* type;
+    std::int64_t after;
+    std::size_t limit;
+    object_page done;
+    std::uint64_t until;        // entries before this position are in it
+    std::uint64_t rows = never; // answered so many, all of them are in rows or in memory
+    static constexpr std::uint64_t never = ~std::uint64_t(0);
+};
+
 void space_body::each_object(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
     if (stopped_)
         return boost::asio::post(setup_.executor,
                                  [done = std::move(done)] { done(node_errc::stopped, {}, -1, true); });
-    find_objects(type, after, limit, answered_once(std::move(done)));
+    auto asked = object_search{type, after, limit, answered_once(std::move(done)), log_.next_position()};
+    find_objects(std::make_shared<object_search>(std::move(asked)));
 }
 
 /// By what was asked, or by stop().
@@ -47,33 +59,30 @@ space_body::object_page space_body::answered_once(object_page done) {
 }
 
 /// What waits for rows goes there first, so that rows and memory together are everything.
-void space_body::find_objects(object_type* type, std::int64_t after, std::size_t limit, object_page done) {
+void space_body::find_objects(std::shared_ptr<object_search> const& asked) {
     if (stopped_) return;
     seal();
-    if (!store_) return page_of(type, after, limit, {}, std::move(done));
-    if (store_error_) return done(store_error_, {}, after, true);
+    if (!store_) return page_of(asked->type, asked->after, asked->limit, {}, asked->done);
+    if (store_error_) return asked->done(store_error_, {}, asked->after, true);
     cold_deltas::place where;
-    std::uint64_t since;
-    // While a state is joined its pages of rows have been read already, and are written anew: what went to a row now
-    // would be lost there. The join itself takes what waits.
-    if (!rebuilding_) {
-        while (cold_.oldest(where, since) && write_cold(where)) {}
-        if (replayed_.oldest(where, since)) load_replayed(where);
-    }
-    bool busy = replayed_.size() || cold_.size() || !cold_in_flight_.empty() || rebuilding_;
-    if (busy) // rows are on their way: again when they are there
-        return after_rows_.push_back([this, type, after, limit, done = std::move(done)] {
-            find_objects(type, after, limit, done);
-        });
-    std::uint32_t number = type ? type_number(*type) : 0;
-    store_->list({store_space_, number, after, limit, 1 << 20, true},
-                 [this, self = weak_from_this(), type, after, limit, done = std::move(done)](auto ec, list_page page) {
+    std::uint64_t since = 0;
+    auto again = [&] { after_rows_.push_back([this, asked] { find_objects(asked); }); };
+    // A join has read its page of rows already: what went to a row now would be lost there. It takes what waits itself.
+    if (rebuilding_) return again();
+    auto waits = [&] { return cold_.oldest(where, since) && since < asked->until; };
+    while (waits() && write_cold(where)) {}
+    if (!waits()) asked->rows = std::min(asked->rows, rows_queued_);
+    if (replayed_.oldest(where, since)) load_replayed(where);
+    if (replayed_.size() || rows_answered_ < asked->rows) return again(); // when more of them are there
+    auto number = asked->type ? type_number(*asked->type) : 0;
+    store_->list({store_space_, number, asked->after, asked->limit, 1 << 20, true},
+                 [this, self = weak_from_this(), asked](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
-                     back(self, [this, self, type, after, limit, done, ec, shared] {
+                     back(self, [this, self, asked, ec, shared] {
                          auto alive = self.lock();
                          if (!alive || stopped_) return;
-                         if (ec) return done(ec, {}, after, true);
-                         page_of(type, after, limit, std::move(*shared), done);
+                         if (ec) return asked->done(ec, {}, asked->after, true);
+                         page_of(asked->type, asked->after, asked->limit, std::move(*shared), asked->done);
                      })();
                  });
 }

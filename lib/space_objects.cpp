@@ -115,7 +115,7 @@ void space_body::unpin(object& o) {
 
 void space_body::make_room() {
     if (!store_ || store_error_ || stopped_ || rebuilding_) return;
-    for (auto it = used_.begin(); it != used_.end() && resident_bytes_ > setup_.memory_bytes;) {
+    for (auto it = used_.begin(); it != used_.end() && resident_bytes_ + cold_.bytes() > setup_.memory_bytes;) {
         auto& o = *it++;
         if (o.leaving || o.in_turn || o.watches) continue;
         leave(o);
@@ -123,15 +123,22 @@ void space_body::make_room() {
     // What waits for cold objects counts too: the longest waiting goes to its row, unread.
     cold_deltas::place where;
     std::uint64_t since;
-    while (cold_.bytes() > setup_.memory_bytes / 4 && cold_.oldest(where, since) && write_cold(where)) {}
-    if (replayed_.bytes() > setup_.memory_bytes / 4 && replayed_.oldest(where, since)) load_replayed(where);
+    while (cold_.bytes() > cold_bytes_max() / 2 && cold_.oldest(where, since) && write_cold(where)) {}
+    if (replayed_.bytes() > cold_bytes_max() && replayed_.oldest(where, since)) load_replayed(where);
+}
+
+void space_body::take_in_again() {
+    if (!was_full_ || stopped_ || rebuilding_ || overloaded() || cold_.bytes() > cold_bytes_max() / 2) return;
+    was_full_ = false;
+    machine_->room(now(), actions_);
+    act(now());
 }
 
 /// The deltas that wait for a cold object go to its row. Until they are there nobody may load it. False: not now.
 bool space_body::write_cold(cold_deltas::place const& where) {
     auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
     type_and_key name{&type, where.key};
-    if (cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
+    if (pages_read_ || rebuilding_ || cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
     if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
     auto w = cold_.take(where.type, where.key);
     write_row(type, where.key, delta_write{name_of(type, where.key), std::move(w.records), 0});
@@ -141,11 +148,12 @@ bool space_body::write_cold(cold_deltas::place const& where) {
 /// Of an object that is not in memory. Nobody loads it until that is answered: a load overtakes what is queued.
 void space_body::write_row(object_type& type, std::string const& key, store_write write) {
     type_and_key name{&type, key};
-    ++cold_in_flight_[name].queued;
+    ++cold_in_flight_[name].queued, ++rows_queued_;
     store_->write(std::move(write), [this, self = weak_from_this(), name](write_result const& r) {
         back(self, [this, self, name, ec = r.error] {
             auto alive = self.lock();
             if (!alive || stopped_) return;
+            ++rows_answered_;
             if (ec && !lost(ec)) { // the object is unknown now: only a state that covers it can mend it
                 setup_.alarm("the row of " + name.type->name + " " + name.key + ": " + ec.message());
                 machine_->want_state();
@@ -156,6 +164,8 @@ void space_body::write_row(object_type& type, std::string const& key, store_writ
             cold_in_flight_.erase(it);
             if (wanted) load(*name.type, name.key);
             rows_moved();
+            make_room();
+            take_in_again();
         })();
     });
 }

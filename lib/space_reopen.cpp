@@ -28,6 +28,10 @@ void space_body::file_lost(boost::system::error_code why) {
     store_error_ = why;
     if (rebuilding_) end_joining(false);
     if (known) return;
+    if (std::exchange(turn_waits_, false)) boost::asio::post(setup_.executor, [self = weak_from_this()] {
+        auto s = self.lock();
+        if (s && !s->stopped_) s->seal();
+    });
     auto savers = std::exchange(savers_, {});
     auto copiers = std::exchange(copiers_, {});
     for (auto& s : savers) answer_later(s.handler, node_errc::unsaved);

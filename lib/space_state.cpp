@@ -90,44 +90,57 @@ void space_body::read_part(std::uint64_t request, transfer& t) {
     send_piece(request, std::move(part));
 }
 
-/// Objects of the next hashes, from memory and from their rows.
+/// Objects of the next hashes, from memory and from their rows. What is on its way to a row is in neither: so it
+/// arrives first, and nothing more sets out until the page is read.
 void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::int64_t after) {
-    auto pages = [this, request, token, after](list_page const& page) {
-        seal();
-        staged_objects found;
-        bool end = !store_ || page.end;
-        auto last = end ? std::int64_t(hash_max) : std::int64_t(page.items.back().hash);
-        end = find_resident(after, last, found) && end;
-        auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](auto& t) { return t->token == token; });
-        if (!find_cold(after, last, page, found) || it == transfers_.end()) {
-            state_piece gone;
-            gone.gone = true;
-            return send_piece(request, std::move(gone));
-        }
-        encoder out;
-        out.u8(1);
-        std::uint64_t n = 0;
-        encoder vector;
-        for (std::uint32_t s = 0; s < heads_.size(); ++s)
-            if (auto number = heads_[s].number) write_writer(vector, table_.id(s)), vector.u(number), ++n;
-        out.u(n), out.raw(vector.view()), out.u(std::uint64_t(last));
-        out.bytes(encode_object(*schema_, table_, full_names(table_)));
-        out.u(found.size());
-        for (auto& f : found) out.bytes(f.type), out.bytes(f.key), out.bytes(f.state);
-        state_piece piece;
-        piece.bytes = out.take();
-        piece.next = end ? cursor_of(2, 0) : cursor_of(1, last);
-        give_piece(request, **it, std::move(piece));
-    };
-    if (!store_) return pages(list_page{});
+    if (!store_) return give_objects(request, token, after, {});
+    ++pages_read_;
+    list_arrived(request, token, after);
+}
+
+void space_body::list_arrived(std::uint64_t request, std::uint64_t token, std::int64_t after) {
+    if (!cold_in_flight_.empty() && !store_error_)
+        return after_rows_.push_back([this, request, token, after] { list_arrived(request, token, after); });
     store_->list({store_space_, 0, after, objects_a_piece, piece_bytes, true},
-                 [this, self = weak_from_this(), pages](auto ec, list_page page) {
+                 [this, self = weak_from_this(), request, token, after](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
-                     back(self, [self, pages, ec, shared] {
+                     back(self, [this, self, request, token, after, ec, shared] {
                          auto alive = self.lock();
-                         if (alive && !alive->stopped_ && !ec) pages(*shared);
+                         if (!alive || stopped_) return;
+                         if (!ec) give_objects(request, token, after, *shared);
+                         --pages_read_;
+                         rows_moved();
+                         make_room();
                      })();
                  });
+}
+
+void space_body::give_objects(std::uint64_t request, std::uint64_t token, std::int64_t after, list_page const& page) {
+    seal();
+    staged_objects found;
+    bool end = !store_ || page.end;
+    auto last = end ? std::int64_t(hash_max) : std::int64_t(page.items.back().hash);
+    end = find_resident(after, last, found) && end;
+    auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](auto& t) { return t->token == token; });
+    if (!find_cold(after, last, page, found) || it == transfers_.end()) {
+        state_piece gone;
+        gone.gone = true;
+        return send_piece(request, std::move(gone));
+    }
+    encoder out;
+    out.u8(1);
+    std::uint64_t n = 0;
+    encoder vector;
+    for (std::uint32_t s = 0; s < heads_.size(); ++s)
+        if (auto number = heads_[s].number) write_writer(vector, table_.id(s)), vector.u(number), ++n;
+    out.u(n), out.raw(vector.view()), out.u(std::uint64_t(last));
+    out.bytes(encode_object(*schema_, table_, full_names(table_)));
+    out.u(found.size());
+    for (auto& f : found) out.bytes(f.type), out.bytes(f.key), out.bytes(f.state);
+    state_piece piece;
+    piece.bytes = out.take();
+    piece.next = end ? cursor_of(2, 0) : cursor_of(1, last);
+    give_piece(request, **it, std::move(piece));
 }
 
 /// Resident objects with after < hash <= last, until they are a piece; then `last` is lowered. True: none are beyond.
@@ -184,7 +197,7 @@ bool space_body::find_cold(std::int64_t after, std::int64_t last, list_page cons
         if (find(type, i.key)) continue;
         if (!add(type, i.key, i.object, i.type)) return false;
     }
-    bool whole = cold_in_flight_.empty();
+    bool whole = true;
     auto without_row = [&](cold_deltas::place const& where, cold_deltas::waiting const&) {
         auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
         auto h = std::int64_t(object_hash(type.name, where.key));

@@ -22,6 +22,9 @@ void only_in(space_body const& s) {
 
 bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
 
+/// Entries are taken from peers only as fast as their objects' rows: deltas of cold objects wait in memory for these.
+bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max(); }
+
 void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");
     require(!stopped_, "a struct was changed after its node had stopped");
@@ -39,9 +42,17 @@ void space_body::touched(object& o) {
             auto s = self.lock();
             if (!s) return;
             s->seal_posted_ = false;
-            if (!s->stopped_) s->seal();
+            if (!s->stopped_) s->end_turn();
         });
     }
+}
+
+/// When the disk is behind, turns are joined until it answers: fewer entries, and less to write, before it is too much.
+void space_body::end_turn() {
+    bool answers = store_ && !store_error_ && store_->state() == store_state::open &&
+                   log_.saved_position() < log_.next_position();
+    turn_waits_ = answers && (store_->half_full() || log_.unsaved_bytes() > setup_.log_bytes / 2);
+    if (!turn_waits_) seal();
 }
 
 /// Adds what the schema of the space does not say of this type yet. The lines go out in the same entry, first.

@@ -79,6 +79,7 @@ public:
 
     store_state state() const;
     bool full() const { return queued_bytes() >= queue_bytes_max_; }
+    bool half_full() const { return queued_bytes() >= queue_bytes_max_ / 2; }
     std::size_t queued_bytes() const;
     /// Rows of the log before this one were cut, as of the last commit.
     std::uint64_t first_row() const;

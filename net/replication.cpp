@@ -271,7 +271,7 @@ void replication::raise_durable(peer& p, id_vector const& v, bool exactly, actio
 void replication::on(peer& p, word::durable& w, instant, actions& out) { raise_durable(p, w.vector, false, out); }
 
 void replication::pull_from(peer& p, instant now, actions& out) {
-    if (pull_.ticket || in_.active || now < p.not_before) return;
+    if (pull_.ticket || in_.active || now < p.not_before || space_.full()) return;
     pull_ = {p.number, ++last_request_, now + bounds_.pull_deadline};
     say(p, word::pull{pull_.ticket, have(p), bounds_.range_bytes}, out);
 }
@@ -287,12 +287,16 @@ void replication::on(peer& p, word::range& w, instant now, actions& out) {
     for (auto& s : w.list) progress += take(&p, s, now, out).applied;
     auto again = find(number);
     if (!again || !asked) return;
-    if (!w.more) again->unknown_more = false;
+    if (!w.more && !space_.full()) again->unknown_more = false;
     check_synced(*again, out);
     if (!progress) return;
     if (w.more) return pull_from(*again, now, out);
-    for (auto& other : peers_)
-        if (lacks(other)) return pull_from(other, now, out);
+    room(now, out);
+}
+
+void replication::room(instant now, actions& out) {
+    for (auto& p : peers_)
+        if (lacks(p)) return pull_from(p, now, out);
 }
 
 void replication::on(peer& p, word::push& w, instant now, actions& out) {

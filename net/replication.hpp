@@ -9,7 +9,8 @@
 //
 // Pull is the truth, push is the speed: once a second +-20 % a uniformly chosen peer is asked; whatever was lost,
 // reordered or dropped is repaired by that alone. A slow or dead peer has no queue: it misses pushes and pulls later.
-// What is not yet applicable waits in a buffer that may be dropped. Every answer names its basis, so that a late one
+// What is not yet applicable waits in a buffer that may be dropped. A space whose disk is behind takes in nothing and
+// pulls nothing; it pulls when it has room. Every answer names its basis, so that a late one
 // does no harm. After remote entries the other peers hear of new heads once in 100 ms at most.
 // A writer's two heads of one number heard on links of the writer's own node prove a clone: the writer is frozen.
 // Another hash from a third party is an alarm, is not applied, and freezes nobody.
@@ -58,6 +59,8 @@ public:
     /// An entry that connects. It is applied and known() has advanced, or, if false, nothing has changed and its
     /// bytes are refused. May call sealed().
     virtual bool absorb(entry const& e, entry_body const& body) = 0;
+    /// No more entries are to come in, as its disk is behind. room() is called when that is over.
+    virtual bool full() const = 0;
 
     virtual void read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) = 0;  // log_read
     virtual void read_state(std::uint64_t request, std::uint64_t token, std::string const& cursor) = 0; // state_read
@@ -196,6 +199,8 @@ public:
     void sealed(series const& s, bool hold, actions& out);
     /// The durable vector has grown.
     void committed(actions& out);
+    /// The space is not full any more: what was left out meanwhile is pulled.
+    void room(instant now, actions& out);
 
     void log_read(std::uint64_t request, log_range&& read, instant now, actions& out);
     void state_read(std::uint64_t request, state_piece&& piece, instant now, actions& out);

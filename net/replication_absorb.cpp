@@ -33,6 +33,7 @@ replication::absorbed replication::walk(peer* from, series const& s, instant now
             if (from) vouch(*from, known.table().find(e.writer), e.writer, e.number, out);
             continue;
         }
+        if (space_.full()) return done; // pulled when there is room
         if (!body_.read(e.body)) return refuse(from, e.writer, e.number, out), done;
         switch (known.check(e, body_, prior)) {
         case verdict::connects:
@@ -93,7 +94,7 @@ void replication::drain(instant now, actions& out) {
     bool progress = true;
     while (progress) {
         progress = false;
-        for (auto it = waiting_.begin(); it != waiting_.end();) {
+        for (auto it = waiting_.begin(); it != waiting_.end() && !space_.full();) {
             auto number = space_.known().of(it->second.writer).number;
             if (it->second.first > number + 1) {
                 ++it;

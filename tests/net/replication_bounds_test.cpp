@@ -288,5 +288,29 @@ TEST(chain, a_state_goes_from_a_to_b_and_the_log_from_b_to_c_while_a_is_away) {
     EXPECT_EQ(violations(), std::set<std::string>());
 }
 
+TEST(full, takes_in_nothing_asks_for_nothing_and_pulls_when_there_is_room) {
+    world w(7, 3, {});
+    w.up(0, 1), w.up(1, 2);
+    w.nodes[0]->write("before");
+    w.pass(2s);
+    auto& middle = *w.nodes[1];
+    middle.is_full = true; // the toy says if anything is absorbed nevertheless
+    for (int i = 0; i < 5; ++i) w.nodes[0]->write("pushed"), w.nodes[2]->write("pushed");
+    auto pulls = [&] { return w.said_beside_digests; };
+    w.pass(5s);
+    auto said = pulls();
+    w.pass(5s);
+    EXPECT_LE(pulls() - said, 40u) << "no loop of questions";
+    EXPECT_EQ(middle.known_.of(w.nodes[0]->own).number, 1u);
+    middle.is_full = false;
+    middle.machine.room(w.now, middle.out);
+    w.collect();
+    w.pass(100ms);
+    EXPECT_EQ(middle.known_.of(w.nodes[0]->own).number, 6u) << "at once, without waiting for the second's question";
+    w.pass(3s);
+    EXPECT_TRUE(w.converged());
+    EXPECT_EQ(violations(), std::set<std::string>());
+}
+
 } // namespace
 } // namespace dunlin

@@ -41,7 +41,7 @@ struct toy : replica {
     replication machine;
     actions out;
     instant* now = nullptr;
-    bool was_first = true, stopped = false;
+    bool was_first = true, stopped = false, is_full = false;
     std::size_t chunks_served = 0;
 
     struct request {
@@ -62,6 +62,7 @@ struct toy : replica {
     heads const& known() const override { return known_; }
     version_vector const& durable() const override { return durable_; }
     version_vector const& floor() const override { return floor_; }
+    bool full() const override { return is_full; }
 
     /// The delta says the author's whole vector, so that causality is checked by what is written and not by heads.
     bool absorb(entry const& e, entry_body const& body) override {
@@ -74,6 +75,7 @@ struct toy : replica {
         }
         if (known_.of(e.writer).number + 1 != e.number) violations().insert("applied out of order");
         if (e.writer == own) violations().insert("absorbed its own");
+        if (is_full) violations().insert("absorbed although full");
         keep(e, body);
         return true;
     }

@@ -92,6 +92,33 @@ TEST(overload, tells_ready_when_there_is_room_and_not_before) {
     });
 }
 
+TEST(overload, joins_turns_before_it_refuses_any) {
+    busy b;
+    b.c.run(0, [&](node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("p");
+        co_await n.ready();
+        auto turns = [&](int count) -> awaitable<std::uint64_t> {
+            auto before = b.space().known()[b.space().self()].number;
+            for (int k = 0; k < count; ++k) {
+                p->score += 1;
+                co_await b.c.time().sleep(1ms);
+            }
+            co_return b.space().known()[b.space().self()].number - before;
+        };
+        auto many = co_await turns(10);
+        EXPECT_EQ(many, 10u) << "each turn is an entry";
+        while (b.space().log().unsaved_bytes() <= bound / 2) p->friends.insert(std::string(1000, 'f')), n.seal(), p->friends.erase(std::string(1000, 'f')), n.seal();
+        auto joined = co_await turns(10);
+        EXPECT_LE(joined, 1u) << "the disk is behind";
+        co_await b.c.time().sleep(30s);
+        EXPECT_TRUE(n.seal().is_saved()) << "nothing of it waits for another change";
+        EXPECT_EQ(long(p->score), 20);
+    });
+    b.c.crash(0);
+    b.c.restart(0);
+    EXPECT_EQ(score(b.c, 0, "p"), 20);
+}
+
 TEST(overload, ends_for_a_space_when_it_was_another_space_that_filled_the_queue) {
     cluster c(1, seed(42));
     c.run(0, [&](node& n) -> awaitable<void> {

@@ -1,0 +1,94 @@
+// Entries for objects that are not in memory arrive faster than the disk takes them: memory stays bounded, and what asks
+// for all objects ends all the same.
+#include "cluster_fixture.hpp"
+#include <dunlin/lib/space_body.hpp>
+
+using namespace clusters;
+
+namespace {
+using dunlin::node;
+constexpr std::size_t little = 256 << 10;
+constexpr int players = 200;
+
+std::string key_of(int k) { return "p" + std::to_string(k); }
+
+/// Node 0 has room and writes; the others have little memory and slow disks.
+struct inflow {
+    cluster c;
+    explicit inflow(std::uint64_t s, std::size_t nodes = 2)
+        : c(nodes, seed(s), [](std::size_t i, dunlin::options& o) {
+              if (i) o.memory(little).log_budget(64 << 10);
+          }) {
+        for (int k = 0; k < players; ++k) change(c, 0, key_of(k), [](player& p) { p.name = std::string(2000, 'n'); });
+        EXPECT_SETTLES(c);
+        for (std::size_t i = 1; i < nodes; ++i) c.disk(i).timing.sync = 200ms;
+    }
+    dunlin::space_body& space(std::size_t i) { return *c.node(i).space("main").body(); }
+
+    /// `rounds` times a change of every player, one entry each, `pause` after ten of them.
+    void begin_writing(int rounds, std::chrono::nanoseconds pause) {
+        c.spawn(0, [this, rounds, pause](node& n) -> awaitable<void> {
+            for (int k = 0; k < rounds * players; ++k) {
+                dunlin::ref<player> p = co_await n.open<player>(key_of(k * 37 % players));
+                p->score += 1, p->name = std::string(500, char('a' + k % 26));
+                n.seal();
+                if (k % 10 == 9) co_await c.time().sleep(pause);
+            }
+        });
+    }
+};
+} // namespace
+
+TEST(inflow, waits_at_the_giver_while_the_rows_of_cold_objects_are_behind) {
+    inflow f(301);
+    f.c.disk(1).timing.sync = 5s;
+    f.begin_writing(20, 0ns);
+    std::size_t most = 0;
+    for (int k = 0; k < 600; ++k) f.c.advance(100ms), most = std::max(most, f.space(1).cold_bytes());
+    EXPECT_GT(most, little / 8) << "there was something to wait for";
+    EXPECT_LT(most, little / 4 + (8 << 10)) << "one entry beyond the bound";
+    f.c.disk(1).timing.sync = 1ms;
+    EXPECT_SETTLES(f.c);
+    EXPECT_EQ(score(f.c, 1, key_of(5)), 20);
+}
+
+TEST(inflow, lets_a_listing_and_a_digest_end) {
+    inflow f(302);
+    f.begin_writing(100'000, 20ms);
+    f.c.advance(2s);
+    auto before = f.c.vector(1);
+    auto keys = f.c.run(1, [](node& n) -> awaitable<std::size_t> {
+        std::size_t all = 0;
+        dunlin::page_cursor cursor;
+        while (!cursor.end) {
+            auto page = co_await n.list<player>(cursor, 10);
+            all += page.first.size();
+            cursor = page.second;
+        }
+        co_await n.digest();
+        co_return all;
+    });
+    EXPECT_EQ(keys, std::size_t(players));
+    EXPECT_NE(f.c.vector(1), before) << "entries went on arriving";
+}
+
+TEST(inflow, does_not_keep_a_state_from_being_given) {
+    inflow f(303, 3);
+    f.c.stop(2);
+    f.begin_writing(3, 5ms);
+    f.c.advance(20s);
+    f.c.wire().block("n0", "n2"), f.c.wire().block("n2", "n0");
+    f.begin_writing(100'000, 20ms);
+    auto& floor = f.space(1).floor();
+    std::uint64_t cut = 0;
+    for (std::uint32_t s = 0; s < floor.size(); ++s) cut = std::max(cut, floor[s]);
+    EXPECT_GT(cut, std::uint64_t(2 * players)) << "the log alone does not reach back to when node 2 left";
+    f.c.restart(2);
+    f.c.advance(60s);
+    auto sum = [&](std::size_t i) {
+        std::uint64_t n = 0;
+        for (auto& [writer, number] : f.c.vector(i)) n += number;
+        return n;
+    };
+    EXPECT_GT(sum(2) + 500, sum(1)) << "it has come up to its giver, who goes on";
+}
