@@ -38,6 +38,7 @@ void entry_log::reopened(std::vector<file_row> const& rows) {
         for (auto& x : r.runs) held.raise(x.slot, x.last);
     }
     while (!row_of_.empty() && row_of_.back().position >= first_position_) row_of_.pop_back();
+    auto const before = saved_; // what was saved stays so, though its row may have been cut since
     saved_ = first_position_, unsaved_bytes_ = tail_bytes_;
     auto holds = [](row const& r, dot d) {
         return std::any_of(r.runs.begin(), r.runs.end(), [&](run const& x) {
@@ -46,7 +47,7 @@ void entry_log::reopened(std::vector<file_row> const& rows) {
     };
     auto at_row = rows_.begin();
     for (auto& e : tail_) { // they were written in this order
-        if (!held.covers(e.at)) break;
+        if ((saved_ >= before || mutant("recovery_writes_again_what_was_cut")) && !held.covers(e.at)) break;
         auto found = std::find_if(at_row, rows_.end(), [&](row const& r) { return holds(r, e.at); });
         if (found != rows_.end() && (row_of_.empty() || row_of_.back().row != found->id))
             at_row = found, row_of_.push_back({saved_, found->id});

@@ -29,8 +29,8 @@ struct node_body::opening final : store_sink {
     void on_meta(std::uint32_t key, bytes_view value) override {
         if (key == meta_run) run = std::uint32_t(decoder(value).u());
     }
-    void on_space(std::uint32_t space, std::uint64_t, bytes_view, bytes_view heads) override {
-        if (auto it = spaces.find(space); it != spaces.end()) it->second->found(heads);
+    void on_space(std::uint32_t space, std::uint64_t, bytes_view joining, bytes_view heads) override {
+        if (auto it = spaces.find(space); it != spaces.end()) it->second->found(joining, heads);
     }
     void on_log_heads(std::uint64_t row, std::vector<log_run> const& runs, std::size_t) override {
         std::vector<space_body*> told;

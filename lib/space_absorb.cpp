@@ -85,6 +85,13 @@ std::string space_body::record_of(entry const& e, entry_body const& body, bytes_
     return out.take();
 }
 
+/// An unknown object can only be mended by a state that has this entry too. False: it is known.
+bool space_body::needs_more(object_type& type, bytes_view key, dot at) {
+    auto it = unknown_.find({&type, std::string(key)});
+    if (it != unknown_.end()) it->second.see(at);
+    return it != unknown_.end();
+}
+
 /// `row`: replayed from there at start; 0: new.
 void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row) {
     std::vector<std::uint32_t> slots{table_.intern(e.writer)};
@@ -93,6 +100,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
     std::vector<object*> joined;
     each_object_delta(body.delta, [&](object_delta const& one) {
         auto& type = make_type(one.type, nullptr, false);
+        bool unknown = !unknown_.empty() && needs_more(type, one.key, at);
         auto o = find(type, one.key);
         if (!o && !store_) o = &make_object(type, one.key);
         if (o && row) return true; // in memory since before the file was opened again: it has this
@@ -108,8 +116,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             joined.push_back(o);
             return true;
         }
-        if (auto it = unknown_.find({&type, std::string(one.key)}); it != unknown_.end())
-            return it->second.see(at), true;
+        if (unknown) return true;
         (row ? replayed_ : cold_).add(type_number(type), one.key, record_of(e, body, one.delta, row), position);
         if (!row && !type.watches.empty())
             tell_cold(type, {std::string(one.key), type.part->touched_by(one.delta), false, true, at});

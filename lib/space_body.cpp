@@ -1,5 +1,6 @@
 // Life of a space: made, started from what the file holds, linked, asked, stopped.
 #include "space_body.hpp"
+#include "../crdt/mutant.hpp"
 #include "schema.hpp"
 #include "space_staging.hpp"
 #include <boost/asio/post.hpp>
@@ -38,7 +39,8 @@ void space_body::take_schema(object& o) {
 }
 
 /// The heads come first, then the rows in order; on whatever thread, before anybody else knows this space.
-void space_body::found(bytes_view heads) {
+void space_body::found(bytes_view half_joined, bytes_view heads) {
+    half_joined_ = half_joined;
     decoder in(heads);
     if (!heads.empty() && !heads_.read(in)) setup_.alarm("the heads of space " + setup_.name + " cannot be read");
     for (std::uint32_t s = 0; s < heads_.size(); ++s)
@@ -93,12 +95,18 @@ void space_body::start(std::function<void()> done) {
             pred_ = predecessor{w, number, heads_[s].hash};
     }
     open(*find_type(schema_name), schema_key, [this, done](boost::system::error_code ec, object* o) {
-        if (ec) setup_.alarm("the schema of space " + setup_.name + " is damaged: " + ec.message());
+        if (ec) setup_.alarm("the schema of space " + setup_.name + " cannot be read: " + ec.message());
         auto& type = *find_type(schema_name);
         if (!o) o = &make_object(type, schema_key), pin(*o);
+        if (ec) unknown_.try_emplace({&type, schema_key}, heads_.applied()), machine_->want_state();
         take_schema(*o);
         loaded_ = true;
-        if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name)) clear_staging([](bool) {});
+        bool begun = !half_joined_.empty() && half_joined_[0] == join_begun && !mutant("recovery_forgets_a_begun_join");
+        if (begun)
+            join_again();
+        else if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name))
+            clear_staging([](bool) {});
+        if (rows_are_ahead()) machine_->want_state();
         done();
     });
 }
@@ -164,7 +172,7 @@ void space_body::schedule_tick() {
     tick_->expires_after(std::min<instant>(delay, std::chrono::milliseconds(100)), [this] {
         ticking_ = false;
         if (stopped_) return;
-        if (rebuilding_) return schedule_tick();
+        if (rebuilding()) return schedule_tick();
         machine_->tick(now(), *setup_.chance, actions_);
         act(now());
     });
@@ -186,7 +194,8 @@ void space_body::count(node_id const& node, bool counted) {
 }
 void space_body::receive(peer_number from, space_message&& said) {
     // While a state is being joined nothing is applied: what is dropped here is pulled later.
-    if (stopped_ || !machine_ || rebuilding_) return;
+    if (stopped_ || !machine_ || rebuilding()) return;
+    if (store_ && !mutant("log_cut_is_not_heard_of")) log_.cut(store_->first_row()); // another space may have had rows of ours cut
     machine_->receive(from, std::move(said), now(), actions_);
     was_full_ = was_full_ || full();
     act(now());

@@ -53,6 +53,9 @@ std::string view_of_writer(writer_id const& w);
 
 class space_body final : public replica, public std::enable_shared_from_this<space_body> {
 public:
+    /// Of the space of the file in which the state of a space is staged.
+    static constexpr char const* staging_prefix = "dunlin.staged ";
+
     explicit space_body(space_setup setup);
     ~space_body();
 
@@ -125,7 +128,7 @@ public:
     void set_store_number(std::uint32_t n) { store_space_ = n; }
     std::uint32_t store_number() const { return store_space_; }
     /// What the file holds, told in this order: heads, rows, series above the floor; then start.
-    void found(bytes_view heads);
+    void found(bytes_view half_joined, bytes_view heads);
     void row_found(std::uint64_t row, std::vector<log_run> const& runs);
     void replay(std::uint64_t row, series const& s);
     void start(std::function<void()> done);
@@ -257,23 +260,23 @@ private:
     std::size_t peers_ = 0;
 
     // disk
-    std::uint64_t checkpoint_rows_ = 0, written_floor_ = 0, log_bytes_since_ = 0;
+    std::uint64_t written_floor_ = 0, log_bytes_since_ = 0;
     bool checkpointing_ = false;
     std::shared_ptr<staged> staged_;
     std::size_t staging_writes_ = 0; // queued and not answered
     std::vector<std::unique_ptr<transfer>> transfers_;
     std::uint64_t last_token_ = 0;
-    bool rebuilding_ = false; // what is not in memory is not to be touched: a state is being joined, or the file read again
+    bool joining_ = false, rereading_ = false; // a state is being joined; the file is read again
+    /// Then what is not in memory is not to be touched.
+    bool rebuilding() const { return joining_ || rereading_; }
+    /// As in the file, docs/disk.md: whose join has begun, so that rows may hold more than the vector says; or empty.
+    std::string half_joined_;
+    static constexpr char join_begun = 1, join_lost = 2;
+    bool rows_are_ahead() const { return !half_joined_.empty() && half_joined_[0] == join_lost; }
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 
     void rows_moved();
-
-public:
-    /// Of the space of the file in which the state of a space is staged.
-    static constexpr char const* staging_prefix = "dunlin.staged ";
-
-private:
     static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
     static constexpr std::size_t atomic_bytes_max = 3 << 20; // of its delta: an entry has 4 MiB in all
@@ -290,6 +293,8 @@ private:
     bool apply_records(object& o, bytes_view records, std::uint64_t upto = 0);
     bool is_named(list_item const& i) const;
     void now_unknown(object_type& type, std::string const& key);
+    /// In memory, though its row could not be read: the schema, which a space cannot be without.
+    bool is_unknown(object const& o) const { return !unknown_.empty() && unknown_.contains({o.type, o.key}); }
     void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
     void count_bytes(object& o);
     void make_room();
@@ -309,6 +314,7 @@ private:
 
     bool check_delta(entry const& e, entry_body const& body);
     void join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row = 0);
+    bool needs_more(object_type& type, bytes_view key, dot at);
     void see_head(std::uint32_t slot);
     void take_schema(object& o);
     bool write_cold(cold_deltas::place const& where);
@@ -329,6 +335,7 @@ private:
     void entry_saved(std::uint64_t position, write_result const& r);
     void committed();
     void checkpoint();
+    void write_known();
     void act(instant now);
     void schedule_tick();
     instant now() const { return setup_.clock->steady_now(); }
@@ -384,6 +391,9 @@ private:
     void join_row(object_type& type, std::string const& key, object_state const& row, object_state const* theirs);
     std::shared_ptr<object> staged_object(object_type& type, std::string const& key, object_state const& theirs);
     void end_joining(bool ok);
+    void tell_joined(bool ok);
+    void join_again();
+    void lose_join(std::string const& why);
     void end_rebuilding();
     void switch_state();
 };

@@ -76,7 +76,7 @@ void space_body::committed() {
 }
 
 void space_body::mark_dirty(object& o, std::uint64_t position) {
-    if (!store_ || o.dirty) return;
+    if (!store_ || o.dirty || is_unknown(o)) return; // what is in its row is not to be overwritten
     o.dirty = true;
     o.since = position;
     // What was loaded with older entries stands before what is newer: the front says how far the floor may rise.
@@ -143,7 +143,7 @@ void space_body::log_is_long() {
 
 /// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.
 void space_body::checkpoint() {
-    if (checkpointing_ || !store_ || store_error_ || rebuilding_) return;
+    if (checkpointing_ || !store_ || store_error_ || rebuilding()) return;
     checkpointing_ = true;
     log_bytes_since_ = 0;
     auto const until = log_.next_position();
@@ -152,7 +152,7 @@ void space_body::checkpoint() {
         auto alive = self.lock();
         auto again = weak.lock();
         if (!alive || stopped_ || !again) return;
-        if (store_error_ || rebuilding_) return void(checkpointing_ = false);
+        if (store_error_ || rebuilding()) return void(checkpointing_ = false);
         seal(); // marks of a running turn are no state
         constexpr int chunk = 64;
         int n = 0;
@@ -171,9 +171,7 @@ void space_body::checkpoint() {
         if (replayed_.oldest(where, since)) first = 0; // the floor waits; what is queued stands before it anyway
         log_.forget_rows_before(std::min(first, log_.saved_position()));
         auto row = first == 0 ? 0 : first < log_.saved_position() ? log_.row_of(first) : log_.last_row() + 1;
-        encoder known;
-        heads_.write(known);
-        store_->write(space_write{store_space_, {}, known.take()});
+        write_known();
         if (row > 1 && row - 1 > written_floor_) {
             written_floor_ = row - 1;
             store_->write(floor_write{row - 1, store_space_});

@@ -3,8 +3,12 @@
 //   rows         a page at a time, in hash order, ours beside theirs: each safe alone, since the vector is raised last
 //   memory       in one step: what is resident, the heads, the floor of the log
 //
-// Opens, turns of others and entries from links wait meanwhile; what was not finished is as if it had not begun, and
-// the rows that were joined already hold more than the vector says, which a second join or the entries repeat.
+// Opens and entries from links wait meanwhile. A row that is joined holds more than the vector says: entries must not
+// meet it, and nobody may change it. So before the first row the file is told that this has begun, with the heads; if
+// the power or the file goes it begins again from the rows staged, which stay until the end. Joining twice is joining
+// once. If they have become unreadable, the space answers for no object that is not in memory, and takes no entries,
+// until it has a state that holds at least as much.
+#include "../crdt/mutant.hpp"
 #include "entry_delta.hpp"
 #include "schema.hpp"
 #include "space_staging.hpp"
@@ -28,25 +32,55 @@ std::shared_ptr<object> space_body::staged_object(object_type& type, std::string
 
 void space_body::finish_state() {
     seal();
-    if (!staged_ || !staged_->whole()) {
+    bool enough = !rows_are_ahead() || (staged_ && staged_->covers(half_joined_));
+    if (!staged_ || !staged_->whole() || !enough || rebuilding()) {
         staged_.reset();
-        return boost::asio::post(setup_.executor, [this, self = weak_from_this()] {
-            if (auto alive = self.lock()) end_joining(false);
-        });
+        return tell_joined(false);
     }
-    rebuilding_ = true;
-    if (store_)
-        when_written([this] { join_page(-1); });
-    else
-        switch_state();
+    joining_ = true;
+    if (!store_) return switch_state();
+    encoder begun;
+    begun.u8(join_begun), staged_->heads.write(begun);
+    half_joined_ = begun.take();
+    write_known();
+    when_written([this] { join_page(-1); });
+}
+
+/// From the first row, after a start or when the file is open again.
+void space_body::join_again() {
+    joining_ = true;
+    staged_ = std::make_shared<staged>(table_);
+    if (!staged_->read(half_joined_)) return lose_join("what is staged cannot be read");
+    auto schema = staging_name(*schema_->type, schema_key); // what the rows call their fields
+    store_->load(schema, [this, self = weak_from_this()](auto ec, object_state row) {
+        auto shared = std::make_shared<object_state>(std::move(row));
+        back(self, [this, self, ec, shared] {
+            auto alive = self.lock();
+            if (!alive || stopped_ || ec) return;
+            if (shared->is == presence::present) {
+                auto o = staged_object(*schema_->type, schema_key, *shared);
+                if (!o) return lose_join("the staged schema cannot be read");
+                for (auto l : static_cast<schema_object*>(o->value())->lines) add_line(l);
+            }
+            when_written([this] { join_page(-1); });
+        })();
+    });
+}
+
+/// Rows may hold more than the vector says, and what would bring the vector up to them is gone.
+void space_body::lose_join(std::string const& why) {
+    setup_.alarm("a state of space " + setup_.name + " was joined in part: " + why + "; what is not in memory waits for a peer's");
+    half_joined_[0] = join_lost;
+    write_known();
+    end_joining(false);
 }
 
 /// When all rows of objects that are not in memory are on the disk: a listing would overtake them.
 void space_body::when_written(std::function<void()> then) {
-    if (store_error_) return end_joining(false);
+    if (store_error_) return; // it begins again when the file is open
     if (cold_in_flight_.empty() && staging_writes_ == 0) return then();
     after_rows_.push_back([this, then] {
-        if (!stopped_ && rebuilding_) when_written(then);
+        if (!stopped_ && joining_ && !rereading_) when_written(then);
     });
 }
 
@@ -57,9 +91,7 @@ void space_body::join_page(std::int64_t after) {
                          auto shared = std::make_shared<list_page>(std::move(page));
                          back(self, [this, self, then, ec, shared] {
                              auto alive = self.lock();
-                             if (!alive || stopped_ || !rebuilding_) return;
-                             if (ec) return end_joining(false);
-                             then(std::move(*shared));
+                             if (alive && !stopped_ && joining_ && !rereading_ && !ec) then(std::move(*shared));
                          })();
                      });
     };
@@ -76,7 +108,7 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
     std::map<type_and_key, object_state*> staged_here;
     for (auto& i : theirs.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.object.is != presence::present) return end_joining(false);
+        if (i.object.is != presence::present) return lose_join("a staged row is damaged");
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         staged_here[{&type, i.key}] = &i.object;
     }
@@ -89,18 +121,15 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
         auto it = staged_here.find({&type, i.key});
         join_row(type, i.key, i.object, it == staged_here.end() ? nullptr : it->second);
         if (it != staged_here.end()) staged_here.erase(it);
-        if (!staged_) return; // given up
+        if (!joining_) return; // lost
     }
     for (auto& [name, state] : staged_here) {
-        if (find(*name.type, name.key))
+        if (find(*name.type, name.key)) {
+            if (!staged_object(*name.type, name.key, *state)) return lose_join("a staged state cannot be read");
             staged_->objects[name] = std::move(*state);
-        else
+        } else
             join_row(*name.type, name.key, no_row(name), state);
-        if (!staged_) return;
-    }
-    for (auto& i : theirs.items) { // after the row that holds it now, in the same queue
-        if (std::int64_t(i.hash) > last) break;
-        store_->write(erase_write{{staging_number(), i.type, i.hash, i.key}});
+        if (!joining_) return;
     }
     if (last < std::int64_t(hash_max)) return when_written([this, last] { join_page(last); });
     join_remaining();
@@ -135,20 +164,22 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     auto number = type_number(type);
     auto old = replayed_.take(number, key), waiting = cold_.take(number, key);
     auto o = temporary(type, key);
-    bool whole = row.is != presence::damaged &&
+    // Of what was unknown once, what waited for it is gone, though its row may be readable by now.
+    bool whole = row.is != presence::damaged && (!unknown_.contains({&type, key}) || mutant("recovery_trusts_a_row_again")) &&
                  (row.state.empty() || decode_object(*o, row.state, disk_names(), self_, shapes_)) &&
                  apply_records(*o, row.deltas) && apply_records(*o, old.records, row.upto) &&
                  apply_records(*o, waiting.records);
     auto const& reached = staged_->heads.applied();
     if (!whole) {
         now_unknown(type, key);
-        if (!reached.covers(unknown_.at({&type, key}))) return;
+        auto& needs = unknown_.at({&type, key});
+        if (!reached.covers(needs)) return needs.join(reached); // of what comes now it has nothing
         o = temporary(type, key);
     }
     unknown_.erase({&type, key});
     std::shared_ptr<object> other;
     if (theirs && !(other = staged_object(type, key, *theirs)))
-        return setup_.alarm("a staged state of " + type.name + " " + key + " cannot be read"), end_joining(false);
+        return lose_join("the staged state of " + type.name + " " + key + " cannot be read");
     version_vector nothing;
     joining j{whole ? heads_.applied() : nothing, reached, self_};
     type.part->join(o->value(), other ? other->value() : nullptr, j);
@@ -161,22 +192,42 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     if (!same) write_row(type, key, state_write{name_of(type, key), std::move(state)});
 }
 
-/// Given up, or done.
+/// Lost, or done.
 void space_body::end_joining(bool ok) {
     staged_.reset();
+    joining_ = false;
+    tell_joined(ok);
+    end_rebuilding();
+}
+
+void space_body::tell_joined(bool ok) {
     boost::asio::post(setup_.executor, [this, self = weak_from_this(), ok] {
         auto alive = self.lock();
         if (!alive || stopped_) return;
         machine_->state_finished(ok, now(), actions_);
-        if (!unknown_.empty()) machine_->want_state(); // from somebody who has seen more
+        if (!unknown_.empty() || rows_are_ahead()) machine_->want_state(); // from somebody who has seen more
         act(now());
     });
-    end_rebuilding();
+}
+
+/// The vector and heads, as of all that is queued; once they are in the file all of it is.
+void space_body::write_known() {
+    encoder known;
+    heads_.write(known);
+    auto reached = std::make_shared<version_vector>(heads_.applied());
+    store_->write(space_write{store_space_, half_joined_, known.take()},
+                  [this, self = weak_from_this(), reached](write_result const& r) {
+                      back(self, [this, self, reached, failed = bool(r.error)] {
+                          auto alive = self.lock();
+                          if (!alive || stopped_ || failed) return;
+                          durable_.join(*reached);
+                          committed();
+                      })();
+                  });
 }
 
 /// Who waited meanwhile goes on.
 void space_body::end_rebuilding() {
-    rebuilding_ = false;
     auto waiting = std::exchange(after_joining_, {});
     for (auto& w : waiting) w();
     rows_moved();
@@ -188,12 +239,20 @@ void space_body::switch_state() {
     seal();
     auto& s = *staged_;
     auto const& theirs = s.heads.applied();
-    joining j{heads_.applied(), theirs, self_};
+    version_vector const nothing;
     absorbing_ = true;
     std::vector<object*> residents(objects_.begin(), objects_.end());
     for (auto o : residents) {
         auto it = s.objects.find({o->type, o->key});
         auto other = it == s.objects.end() ? nullptr : staged_object(*o->type, o->key, it->second);
+        auto unknown = unknown_.find({o->type, o->key});
+        bool is = unknown != unknown_.end();
+        if (is && !theirs.covers(unknown->second)) {
+            unknown->second.join(theirs);
+            continue;
+        }
+        if (is) unknown_.erase(unknown);
+        joining j{is ? nothing : heads_.applied(), theirs, self_};
         o->fields().join(o->value(), other ? other->value() : nullptr, j);
         if (store_) mark_unsaved(*o, log_.next_position()), save_state(*o, {});
     }
@@ -203,7 +262,7 @@ void space_body::switch_state() {
             auto other = staged_object(*name.type, name.key, state);
             if (!other) continue; // looked at when it came
             auto& o = make_object(*name.type, name.key);
-            o.fields().join(o.value(), other->value(), j);
+            o.fields().join(o.value(), other->value(), joining{heads_.applied(), theirs, self_});
             residents.push_back(&o);
         }
     absorbing_ = false;
@@ -214,20 +273,8 @@ void space_body::switch_state() {
         stamps_.see(s.heads[slot].stamp, setup_.clock->wall_now());
         advanced(slot);
     }
-    if (store_) {
-        encoder known;
-        heads_.write(known);
-        auto reached = std::make_shared<version_vector>(theirs);
-        store_->write(space_write{store_space_, {}, known.take()},
-                      [this, self = weak_from_this(), reached](write_result const& r) {
-                          back(self, [this, self, reached, failed = bool(r.error)] {
-                              auto alive = self.lock();
-                              if (!alive || stopped_ || failed) return;
-                              durable_.join(*reached);
-                              committed();
-                          })();
-                      });
-    }
+    half_joined_.clear();
+    if (store_) write_known(), clear_staging([](bool) {});
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
     for (auto o : residents) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
     ring_watches();

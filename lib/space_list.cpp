@@ -64,11 +64,12 @@ void space_body::find_objects(std::shared_ptr<object_search> const& asked) {
     seal();
     if (!store_) return page_of(asked->type, asked->after, asked->limit, {}, asked->done);
     if (store_error_) return asked->done(store_error_, {}, asked->after, true);
+    if (rows_are_ahead()) return asked->done(node_errc::object_unknown, {}, asked->after, true);
     cold_deltas::place where;
     std::uint64_t since = 0;
     auto again = [&] { after_rows_.push_back([this, asked] { find_objects(asked); }); };
     // A join has read its page of rows already: what went to a row now would be lost there. It takes what waits itself.
-    if (rebuilding_) return again();
+    if (rebuilding()) return again();
     auto waits = [&] { return cold_.oldest(where, since) && since < asked->until; };
     while (waits() && write_cold(where)) {}
     if (!waits()) asked->rows = std::min(asked->rows, rows_queued_);
@@ -132,7 +133,8 @@ void space_body::page_of(object_type* type, std::int64_t after, std::size_t limi
         std::size_t n = 0;
         for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
              it != list.end() && std::int64_t(it->hash) <= last; ++it) {
-            found.push_back(std::shared_ptr<object>(std::shared_ptr<object>(), &*it));
+            if (is_unknown(*it)) bad = node_errc::object_unknown;
+            else found.push_back(std::shared_ptr<object>(std::shared_ptr<object>(), &*it));
             if (++n > limit && !store_) break;
         }
     };

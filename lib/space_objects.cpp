@@ -114,7 +114,7 @@ void space_body::unpin(object& o) {
 }
 
 void space_body::make_room() {
-    if (!store_ || store_error_ || stopped_ || rebuilding_) return;
+    if (!store_ || store_error_ || stopped_ || rebuilding()) return;
     for (auto it = used_.begin(); it != used_.end() && resident_bytes_ + cold_.bytes() > setup_.memory_bytes;) {
         auto& o = *it++;
         if (o.leaving || o.in_turn || o.watches) continue;
@@ -128,7 +128,7 @@ void space_body::make_room() {
 }
 
 void space_body::take_in_again() {
-    if (!was_full_ || stopped_ || rebuilding_ || overloaded() || cold_.bytes() > cold_bytes_max() / 2) return;
+    if (!was_full_ || stopped_ || rebuilding() || overloaded() || cold_.bytes() > cold_bytes_max() / 2) return;
     was_full_ = false;
     machine_->room(now(), actions_);
     act(now());
@@ -138,7 +138,7 @@ void space_body::take_in_again() {
 bool space_body::write_cold(cold_deltas::place const& where) {
     auto& type = make_type(store_->name(name_kind::type, where.type), nullptr, false);
     type_and_key name{&type, where.key};
-    if (pages_read_ || rebuilding_ || cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
+    if (pages_read_ || rebuilding() || cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
     if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
     auto w = cold_.take(where.type, where.key);
     write_row(type, where.key, delta_write{name_of(type, where.key), std::move(w.records), 0});
@@ -186,7 +186,7 @@ void space_body::leave(object& o) {
         if (!saved || !saved->leaving) return;
         saved->leaving = false;
         // A state that is being joined counts on what was in memory when its page came.
-        if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding_) forget(*saved);
+        if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding()) forget(*saved);
     });
 }
 
@@ -204,7 +204,7 @@ void space_body::open(object_type& type, std::string key, open_handler handler) 
     };
     if (stopped_) return answer(node_errc::stopped, nullptr);
     if (key.empty() || key.size() > 512 || !is_utf8(key)) return answer(node_errc::bad_name, nullptr);
-    if (rebuilding_) {
+    if (rebuilding()) {
         auto shared = std::make_shared<open_handler>(std::move(handler));
         return after_joining_.push_back([this, &type, key, shared] { open(type, key, std::move(*shared)); });
     }
@@ -242,12 +242,13 @@ void space_body::load(object_type& type, std::string const& key) {
 }
 
 void space_body::loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row) {
-    if (rebuilding_) {
+    if (rebuilding()) {
         auto shared = std::make_shared<object_state>(std::move(row));
         return after_joining_.push_back([this, &type, key, ec, shared] { load(type, key); });
     }
     if (ec || stopped_) return finish_open(type, key, ec ? ec : make_error_code(node_errc::stopped), nullptr);
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
+    if (rows_are_ahead() && loaded_) return finish_open(type, key, node_errc::object_unknown, nullptr);
     if (row.is == presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
         now_unknown(type, key);
         return finish_open(type, key, node_errc::object_unknown, nullptr);

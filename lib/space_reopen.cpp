@@ -26,7 +26,6 @@ void space_body::file_lost(boost::system::error_code why) {
     if (stopped_) return;
     bool known = bool(store_error_);
     store_error_ = why;
-    if (rebuilding_) end_joining(false);
     if (known) return;
     if (std::exchange(turn_waits_, false)) boost::asio::post(setup_.executor, [self = weak_from_this()] {
         auto s = self.lock();
@@ -42,8 +41,8 @@ void space_body::file_lost(boost::system::error_code why) {
 void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor) {
     if (stopped_) return;
     seal(); // into the tail only: nothing is written yet
-    if (rebuilding_) end_joining(false);
-    rebuilding_ = true;
+    if (!joining_) staged_.reset(); // its last rows may be lost
+    rereading_ = true;
     store_error_ = store_errc::reopen_needed;
     auto from = log_.saved_position();
     log_.reopened(rows);
@@ -60,7 +59,7 @@ void space_body::read_again(std::uint64_t row, std::uint64_t until) {
         auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
         back(self, [this, self, until, ec, shared] {
             auto alive = self.lock();
-            if (!alive || stopped_ || !rebuilding_) return;
+            if (!alive || stopped_ || !rereading_) return;
             if (ec) return void(lost(ec));
             for (auto& r : *shared) {
                 if (r.damaged) {
@@ -93,10 +92,11 @@ void space_body::write_tail() {
             return true;
         });
     }
-    encoder known;
-    heads_.write(known);
-    store_->write(space_write{store_space_, {}, known.take()});
-    end_rebuilding();
+    // What came as state is in no entry: it stands in the file before the vector that says so.
+    while (!unsaved_.empty() && unsaved_.front().since == 0) save_state(unsaved_.front(), {});
+    write_known();
+    rereading_ = false;
+    joining_ ? join_again() : end_rebuilding();
     boost::asio::post(setup_.executor, [this, self = weak_from_this()] {
         auto alive = self.lock();
         if (alive && !stopped_) committed();

@@ -174,7 +174,7 @@ bool space_body::stage_tail(decoder& in, staging_step& step) {
 }
 
 void space_body::abandon_state() {
-    if (!rebuilding_) staged_.reset();
+    if (!joining_) staged_.reset();
 }
 
 } // namespace dunlin

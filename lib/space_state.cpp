@@ -55,7 +55,8 @@ void space_body::read_state(std::uint64_t request, std::uint64_t token, std::str
     decoder in(cursor);
     auto phase = in.u8();
     auto after = in.i();
-    if (it == transfers_.end() || !in.finished() || !(*it)->have.covers(log_.floor()) || rebuilding_) {
+    if (it == transfers_.end() || !in.finished() || !(*it)->have.covers(log_.floor()) || rebuilding() ||
+        rows_are_ahead()) {
         piece.gone = true;
         return send_piece(request, std::move(piece));
     }
@@ -122,7 +123,7 @@ void space_body::give_objects(std::uint64_t request, std::uint64_t token, std::i
     auto last = end ? std::int64_t(hash_max) : std::int64_t(page.items.back().hash);
     end = find_resident(after, last, found) && end;
     auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](auto& t) { return t->token == token; });
-    if (!find_cold(after, last, page, found) || it == transfers_.end()) {
+    if (is_unknown(*schema_) || !find_cold(after, last, page, found) || it == transfers_.end()) {
         state_piece gone;
         gone.gone = true;
         return send_piece(request, std::move(gone));

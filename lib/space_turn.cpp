@@ -23,7 +23,7 @@ void only_in(space_body const& s) {
 bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
 
 /// Entries are taken from peers only as fast as their objects' rows: deltas of cold objects wait in memory for these.
-bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max(); }
+bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max() || rows_are_ahead(); }
 
 void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");
@@ -139,6 +139,8 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
 }
 
 void space_body::mark_said(std::vector<object*> const& said, entry const& e, std::uint64_t position) {
+    for (auto o : said)
+        if (!unknown_.empty()) needs_more(*o->type, o->key, dot(self_, e.number));
     bool large = false;
     for (auto o : said) large = large || o->counted_bytes >= large_object_bytes;
     if (!store_ || !large) {

@@ -33,7 +33,7 @@ replication::absorbed replication::walk(peer* from, series const& s, instant now
             if (from) vouch(*from, known.table().find(e.writer), e.writer, e.number, out);
             continue;
         }
-        if (space_.full()) return done; // pulled when there is room
+        if (space_.full() && !mutant("protocol_takes_in_when_full")) return done; // pulled when there is room
         if (!body_.read(e.body)) return refuse(from, e.writer, e.number, out), done;
         switch (known.check(e, body_, prior)) {
         case verdict::connects:

@@ -31,6 +31,11 @@ recovery  recovery_replays_what_the_row_holds    sim_tests   recovery.does_not_b
 recovery  recovery_takes_damage_for_absence      sim_tests   recovery.takes_a_damaged_row*
 recovery  recovery_forgets_cold_objects_of_the_tail  sim_tests  reopen.*
 recovery  recovery_forgets_states_that_failed    sim_tests   recovery.writes_again_the_states*
+recovery  recovery_writes_again_what_was_cut     sim_tests   quiet_space.has_nothing_twice*
+recovery  recovery_forgets_a_begun_join          sim_tests   join.that_was_cut_off*
+recovery  recovery_trusts_a_row_again            sim_tests   schema.*
+log       log_cut_is_not_heard_of                sim_tests   quiet_space.is_given*
+protocol  protocol_takes_in_when_full            net_tests   full.*
 protocol  protocol_splices_branches              net_tests   fork.*
 protocol  protocol_skips_dependencies            net_tests   all/gossip.*
 protocol  protocol_sends_first_entry_early       net_tests   all/gossip.*

@@ -69,7 +69,7 @@ TEST(review, an_unknown_object_comes_back_while_everybody_goes_on_writing) {
     ASSERT_SETTLES(c);
     c.advance(2s);
     c.stop(1);
-    ASSERT_EQ(flip(c, 1, "alice", "state"), 1);
+    ASSERT_EQ(flip(c, 1, "alice", "tail"), 1) << "she came as a change, and her row took it unread";
     c.restart(1);
     EXPECT_EQ(opening(c, 1, "alice"), unknown);
     for (std::size_t i : {0, 1})
