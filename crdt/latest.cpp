@@ -191,8 +191,8 @@ public:
         std::size_t n = b ? sizeof(*b) + b->exact.capacity() : 0;
         if (b)
             for (auto& l : b->losers) n += sizeof(l) + l.value.capacity();
-        if (access_.kind == 's' || access_.kind == 'y') {
-            auto size = bytes(v).size();
+        if (access_.kind == 's' || access_.kind == 'y' || access_.kind == 'v') {
+            auto size = bytes(v).size(); // of a described struct: nearly what its strings hold
             if (size > 15) n += size + 16;
         }
         return n;

@@ -64,6 +64,18 @@ std::unique_ptr<part const> make_latest_part(value_access const& access);
 template <value T> class latest : public register_body {
     T value_{};
 
+    /// What a decoder would take. A described struct has no size of its own: its bytes are counted.
+    static bool fits(T const& v) {
+        if constexpr (value_codec<T>::kind == 'v') {
+            encoder out;
+            value_codec<T>::put(out, v);
+            return out.size() <= value_bytes_max;
+        } else if constexpr (requires { v.size(); })
+            return v.size() <= value_bytes_max;
+        else
+            return true;
+    }
+
     class step final : public undo_step {
         latest& of_;
         T old_;
@@ -82,8 +94,7 @@ public:
     latest(latest&&) = default;
 
     latest& operator=(T v) {
-        if constexpr (requires { v.size(); })
-            if (v.size() > value_bytes_max) throw_out_of_bound("latest: a value is at most 1 MiB");
+        if (!fits(v)) throw_out_of_bound("latest: a value is at most 1 MiB");
         write();
         value_ = std::move(v);
         mark(false);

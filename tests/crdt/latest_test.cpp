@@ -237,6 +237,43 @@ TEST(latest, a_value_above_its_bound_is_refused_and_changes_nothing) {
     EXPECT_TRUE(t.a.turn([&] { t.a.get<plate>().name = std::string(dunlin::value_bytes_max, 'x'); }));
 }
 
+struct letter {
+    std::string head, body;
+    friend bool operator==(letter const&, letter const&) = default;
+};
+BOOST_DESCRIBE_STRUCT(letter, (), (head, body))
+struct envelope {
+    dunlin::latest<letter> of;
+};
+DUNLIN_OBJECT(envelope, of)
+
+TEST(latest, a_described_value_above_its_bound_is_refused_and_changes_nothing) {
+    replica a(writer(1), {&dunlin::struct_of<envelope>()}), b(writer(2), {&dunlin::struct_of<envelope>()});
+    auto& x = a.get<envelope>().of;
+    b.absorb(*a.turn([&] { x = letter{"x", "y"}; }));
+    std::string large(700'000, 'x');
+    EXPECT_THROW((x = letter{large, large}), boost::system::system_error);
+    EXPECT_FALSE(a.seal());
+    EXPECT_EQ(x, (letter{"x", "y"}));
+    letter most{std::string(500'000, 'x'), std::string(500'000, 'y')};
+    dunlin::encoder bytes;
+    dunlin::value_codec<letter>::put(bytes, most);
+    most.body.append(dunlin::value_bytes_max - bytes.size(), 'y');
+    b.absorb(*a.turn([&] { x = most; }));
+    EXPECT_EQ(b.get<envelope>().of, most) << "what is taken here is taken everywhere";
+    most.head += 'x';
+    EXPECT_THROW(x = most, boost::system::system_error);
+}
+
+TEST(latest, a_described_value_weighs_what_it_writes) {
+    replica a(writer(1), {&dunlin::struct_of<envelope>()});
+    auto before = a.heap_bytes();
+    a.get<envelope>().of = letter{std::string(300'000, 'x'), std::string(400'000, 'y')};
+    auto weight = dunlin::struct_of<envelope>().weigh(a.at().value());
+    EXPECT_LE(a.seal()->bytes(), weight);
+    EXPECT_GE(a.heap_bytes(), before + 700'000);
+}
+
 TEST(latest, is_small) {
     trio t;
     auto e = t.write(t.a, 1'700'000'000'000, "x");

@@ -6,6 +6,14 @@ using namespace clusters;
 
 namespace {
 std::string element(int k) { return std::to_string(k) + std::string(1000, 'x'); }
+struct letter {
+    std::string head, body;
+};
+BOOST_DESCRIBE_STRUCT(letter, (), (head, body))
+struct envelope {
+    dunlin::latest<letter> of;
+};
+DUNLIN_OBJECT(envelope, of)
 } // namespace
 
 TEST(large_turn, of_one_object_becomes_several_entries) {
@@ -60,6 +68,32 @@ TEST(large_turn, of_an_atomic_is_refused_and_undone) {
     ASSERT_SETTLES(c);
     EXPECT_EQ(score(c, 1, "a"), 2);
     EXPECT_EQ(score(c, 1, "b"), 1);
+}
+
+TEST(large_turn, of_an_atomic_of_described_values_is_refused_and_undone) {
+    cluster c(2, seed(54));
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        std::vector<dunlin::ref<envelope>> all;
+        for (int k = 0; k < 5; ++k) {
+            dunlin::ref<envelope> p = co_await n.open<envelope>("e" + std::to_string(k));
+            all.push_back(std::move(p));
+        }
+        boost::system::error_code why;
+        try {
+            n.atomic([&] {
+                for (auto& p : all) p->of = letter{std::string(450'000, 'x'), std::string(450'000, 'y')};
+            });
+        } catch (boost::system::system_error const& e) { why = e.code(); }
+        EXPECT_EQ(why, dunlin::make_error_code(dunlin::node_errc::turn_too_large));
+        for (auto& p : all) EXPECT_FALSE(p.exists());
+        for (auto& p : all) p->of = letter{std::string(450'000, 'x'), "one by one they go"};
+    });
+    ASSERT_SETTLES(c);
+    auto body = c.run(1, [](dunlin::node& n) -> awaitable<std::string> {
+        dunlin::ref<envelope> p = co_await n.open<envelope>("e4");
+        co_return p->of->body;
+    });
+    EXPECT_EQ(body, "one by one they go");
 }
 
 TEST(large_object, is_saved_by_its_changes_and_not_as_a_whole) {
