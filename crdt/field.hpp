@@ -13,6 +13,7 @@
 // Threads a field is used on the executor of its space.
 #pragma once
 #include "error.hpp"
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,13 +47,16 @@ protected:
 };
 
 struct header {
-    static constexpr std::uint32_t erased = std::uint32_t(1) << 31;
+    static constexpr std::uint32_t erased = std::uint32_t(1) << 31, extras_left = std::uint32_t(1) << 30;
+    static constexpr unsigned shared_bit = 29;
 
     owner* up = nullptr;
-    std::uint32_t dirty = 0; // a bit a member; bit 30 stands for all from 30 on; bit 31: the whole struct was erased
+    /// A bit a member; bit 29 stands for all from 29 on; bit 30: unknown fields are erased and the entries so far had
+    /// no room to say it of all; bit 31: the whole struct was erased.
+    std::uint32_t dirty = 0;
     std::uint32_t place = 0; // of a map child: its position in the map's table
 
-    static std::uint32_t bit(unsigned member) { return std::uint32_t(1) << (member < 30 ? member : 30); }
+    static std::uint32_t bit(unsigned member) { return std::uint32_t(1) << std::min(member, shared_bit); }
 };
 
 class field {

@@ -69,7 +69,7 @@ bool struct_part::flush(void* v, flushing& f) const {
     auto below = f.erased;
     f.erased = below || erased;
     std::uint64_t said = 0;
-    std::uint32_t left = 0; // members that the entry has no room for
+    std::uint32_t left = 0; // what the entry has no room for
     auto one = [&](std::uint32_t id, part const& type, void* x) {
         auto before = f.out.size();
         f.out.u32(id), f.out.u8(0);
@@ -80,16 +80,21 @@ bool struct_part::flush(void* v, flushing& f) const {
         else
             f.out.resize(before);
     };
-    auto x = erased ? unknown(v) : nullptr;
+    auto x = erased || h.dirty & header::extras_left ? unknown(v) : nullptr;
     auto other = x ? x->begin() : std::vector<extras::item>::const_iterator();
+    auto one_unknown = [&](extras::item const& i) {
+        f.more = said && f.full();
+        if (!f.more) one(i.id, *i.type, i.value);
+        if (f.more) left |= header::extras_left;
+    };
     for (auto& m : members_) {
-        for (; x && other != x->end() && other->id < m.id; ++other) one(other->id, *other->type, other->value);
+        for (; x && other != x->end() && other->id < m.id; ++other) one_unknown(*other);
         if (!(h.dirty & header::bit(m.number))) continue;
         f.more = said && f.full();
         if (!f.more) one(m.id, *m.type, at(v, m.offset));
         if (f.more) left |= header::bit(m.number);
     }
-    for (; x && other != x->end(); ++other) one(other->id, *other->type, other->value);
+    for (; x && other != x->end(); ++other) one_unknown(*other);
     if (x) x->tidy();
     f.erased = below;
     f.more = left;
@@ -170,10 +175,16 @@ void struct_part::join_delta(void* v, absorbing& a) const {
     if (auto x = unknown(v)) x->tidy();
 }
 
+std::uint64_t struct_part::touched_in(std::uint32_t dirty) {
+    if (dirty & (header::erased | header::extras_left)) return all_members;
+    auto shared = header::bit(header::shared_bit);
+    return dirty & shared ? dirty | (all_members & ~std::uint64_t(shared - 1)) : dirty;
+}
+
 std::uint64_t struct_part::touched_by(bytes_view delta) const {
     decoder in(delta);
     auto head = in.u();
-    if (head & 1) return ~std::uint64_t(0) >> 1;
+    if (head & 1) return all_members;
     std::uint64_t mask = 0;
     for (auto n = head / 2; n && in.ok(); --n) {
         auto m = find(in.u32());

@@ -55,11 +55,14 @@ public:
     void to_json(void const* v, boost::json::value& out) const override;
     std::size_t heap_bytes(void const* v) const override;
 
-    /// Bits of the members that the last join_delta or join of this object has met; the caller clears it.
+    /// Members as a watch is told of them: a bit each, those from the 62nd on share one.
     static std::uint64_t bit(unsigned number) { return std::uint64_t(1) << (number < 62 ? number : 62); }
     std::uint64_t touched_by(bytes_view delta) const;
+    /// By a turn with these marks; members that share a mark may all have been.
+    static std::uint64_t touched_in(std::uint32_t dirty);
 
 private:
+    static constexpr std::uint64_t all_members = ~std::uint64_t(0) >> 1;
     std::string name_;
     void (*make_)(void*);
     void (*destroy_)(void*);

@@ -106,14 +106,13 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         else out.u(t + 1);
         out.bytes(o->key), out.u8(0);
         auto body = out.size();
-        auto members = std::uint64_t(o->head().dirty);
-        bool erased = members & header::erased;
+        auto members = struct_part::touched_in(o->head().dirty);
         f.full_at_bytes = std::max(bytes, body + 4096);
         if (o->fields().flush(o->value(), f)) {
             out.patch(body - 1, out.size() - body);
             if (t == named.size()) named.push_back(o->type);
             said.push_back(o);
-            o->changed |= erased ? ~std::uint64_t(0) >> 1 : members & ~std::uint64_t(header::erased);
+            o->changed |= members;
         } else out.resize(before);
         if (f.more && !mutant("seal_drops_the_rest_of_a_large_turn")) break; // the rest of it goes on in the next entry
         o->in_turn = false;
