@@ -47,10 +47,10 @@ struct flushing {
     std::uint64_t stamp;
     bool erased = false; // a removal above covers every dot that lived below before this turn
     /// Where an entry is full: sets and maps stop between two elements, and `more` says that marks are left.
-    std::size_t full_at_bytes = ~std::size_t(0);
+    std::size_t full_at_bytes = ~std::size_t(0), full_at_writers = ~std::size_t(0);
     bool more = false;
 
-    bool full() const { return out.size() >= full_at_bytes; }
+    bool full() const { return out.size() >= full_at_bytes || table.slots().size() >= full_at_writers; }
     std::uint32_t self() const { return at.slot(); }
     void put(dot d) { out.u(table.index(d.slot())), out.u(d.number()); }
     void put(removal const& r) {

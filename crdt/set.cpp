@@ -201,9 +201,10 @@ public:
     }
 
     void each_slot(void const* v, slot_set& s) const override {
-        if (auto r = at(v).rows_.get())
-            for (std::uint32_t p = 0; p < r->elements.size(); ++p)
-                r->elements[p].payload.each([&](dot d) { s.add(d.slot()); });
+        auto r = at(v).rows_.get();
+        for (auto some : {r, r ? r->before.get() : nullptr}) // what was cleared in this turn is yet to be named
+            for (std::uint32_t p = 0; some && p < some->elements.size(); ++p)
+                some->elements[p].payload.each([&](dot d) { s.add(d.slot()); });
     }
     void encode(void const* v, saving& s) const override {
         auto r = at(v).rows_.get();

@@ -26,7 +26,8 @@ public:
             return "dunlin.node.bad_name: names and keys are 1 to 512 bytes of UTF-8, and names that begin with 'dunlin' "
                    "are reserved; choose another";
         case node_errc::turn_too_large:
-            return "dunlin.node.turn_too_large: the changes of one atomic exceed 3 MiB; they were undone; split them";
+            return "dunlin.node.turn_too_large: the changes of one atomic exceed 3 MiB, or touch what more than 32,768 writers "
+                   "wrote; they were undone; split them";
         case node_errc::refused_listen:
             return "dunlin.node.refused_listen: listening beyond loopback needs a key; make one with `dunlin key new > FILE` and "
                    "give it as options.key_file, or listen on 127.0.0.1";

@@ -280,6 +280,11 @@ private:
     static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
     static constexpr std::size_t atomic_bytes_max = 3 << 20; // of its delta: an entry has 4 MiB in all
+    static constexpr std::size_t dependencies_max = 4096;     // of one entry
+    static constexpr std::size_t writers_named_max = 32768;   // by an atomic: 768 KiB of its entry
+    static constexpr std::size_t one_entry = ~std::size_t(0); // whatever its size
+    bool names_too_many() const;
+    std::uint64_t publish_own(entry_builder& built);
     std::uint64_t seal_turn(std::size_t bytes);
     std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);
     object_type& make_type(std::string_view name, struct_part const* part, bool known);

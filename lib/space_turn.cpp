@@ -88,17 +88,21 @@ std::uint64_t space_body::seal_turn(std::size_t bytes) {
     return made;
 }
 
-/// One entry of objects from `from` on, until it has the bytes wanted.
+/// One entry of objects from `from` on, until it has the bytes wanted; before it, entries of nothing but dependencies,
+/// if there are more than one has room for.
 std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes) {
-    auto const number = heads_[self_].number + 1;
+    auto ahead = advanced_.empty() ? 0 : (advanced_.size() - 1) / dependencies_max;
+    auto const number = heads_[self_].number + ahead + 1;
     dot const at(self_, number);
+    auto const writers_wanted = bytes == one_entry ? one_entry : writers_named_max / 2;
     builder_.begin(self_);
     flush_table_.begin(self_);
     auto& out = builder_.delta();
     flushing f{out, flush_table_, at, turn_stamp_};
+    f.full_at_writers = writers_wanted;
     std::vector<object*> said;
     std::vector<object_type*> named;
-    while (from < turn.size() && out.size() < bytes) {
+    while (from < turn.size() && out.size() < bytes && flush_table_.slots().size() < writers_wanted) {
         auto o = turn[from];
         auto before = out.size();
         auto t = std::size_t(std::find(named.begin(), named.end(), o->type) - named.begin());
@@ -119,22 +123,37 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         ++from;
     }
     if (said.empty()) return 0;
-    auto const prior = heads_[self_].prior();
+    require(flush_table_.slots().size() + dependencies_max <= entry_bounds::writers_max,
+            "one change takes away what over 61,439 writers wrote, and no entry can say that; erase in smaller steps");
     for (auto slot : flush_table_.slots().subspan(1)) builder_.index(slot, table_);
-    for (auto slot : advanced_)
-        if (slot != self_ && !mutant("seal_forgets_dependencies"))
-            (void)builder_.depend(slot, heads_[slot].number, table_), is_advanced_[slot] = false;
-    advanced_.clear();
-    if (first_entry_ && pred_) builder_.follow(*pred_);
+    for (; ahead; --ahead) {
+        entry_builder alone;
+        alone.begin(self_);
+        publish_own(alone);
+    }
+    auto position = publish_own(builder_);
+    mark_said(said, {table_.id(self_), number, turn_stamp_, scratch_.view()}, position);
+    for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
+    return number;
+}
+
+/// The entry that was built, with dependencies that no entry of ours has named yet, as many as it may.
+std::uint64_t space_body::publish_own(entry_builder& built) {
+    auto const number = heads_[self_].number + 1, prior = heads_[self_].prior();
+    auto n = std::min(advanced_.size(), dependencies_max);
+    for (auto slot : std::span(advanced_).first(n)) {
+        if (slot == self_ || mutant("seal_forgets_dependencies")) continue;
+        require(built.depend(slot, heads_[slot].number, table_), "an entry of our own has no room for a dependency");
+        is_advanced_[slot] = false;
+    }
+    advanced_.erase(advanced_.begin(), advanced_.begin() + std::ptrdiff_t(n));
+    if (first_entry_ && pred_) built.follow(*pred_);
     scratch_.clear();
-    builder_.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
+    built.finish(turn_stamp_ - heads_[self_].stamp, scratch_);
     entry e{table_.id(self_), number, turn_stamp_, scratch_.view()};
     require(body_.read(e.body), "an entry of our own is malformed");
     require(heads_.advance(e, body_) != writers::none, "the table of writers is full");
-    auto position = publish(e, body_, prior);
-    mark_said(said, e, position);
-    for (auto o : said) tell(*o, std::exchange(o->changed, 0), false, at);
-    return number;
+    return publish(e, body_, prior);
 }
 
 void space_body::mark_said(std::vector<object*> const& said, entry const& e, std::uint64_t position) {
@@ -185,17 +204,27 @@ void space_body::begin_atomic() {
     atomic_now = this;
 }
 
+/// The running turn may name more writers than one entry has room for: only where there are many is it counted.
+bool space_body::names_too_many() const {
+    if (table_.size() <= writers_named_max) return false;
+    slot_set used;
+    for (auto o : turn_) o->fields().each_slot(o->value(), used);
+    std::size_t n = 0;
+    used.each([&](std::uint32_t) { ++n; });
+    return n > writers_named_max;
+}
+
 std::uint64_t space_body::commit_atomic() {
     std::size_t bytes = 0;
     for (auto o : turn_) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());
-    if (bytes > atomic_bytes_max) {
+    if (bytes > atomic_bytes_max || names_too_many()) {
         roll_back();
         throw boost::system::system_error(node_errc::turn_too_large);
     }
     in_atomic_ = false;
     atomic_now = nullptr;
     undo_.clear();
-    return seal_turn(mutant("seal_splits_atomic") ? 1 : ~std::size_t(0)); // one entry, whatever its size
+    return seal_turn(mutant("seal_splits_atomic") ? 1 : one_entry);
 }
 
 void space_body::roll_back() {

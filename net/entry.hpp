@@ -30,7 +30,7 @@ using hash16 = octets<16>;
 namespace entry_bounds {
 constexpr std::size_t body_default = 1u << 20;
 constexpr std::size_t body_max = 4u << 20;
-constexpr std::size_t writers_max = 4096;
+constexpr std::size_t writers_max = 1u << 16;
 constexpr std::uint64_t series_count_max = 1u << 16;
 } // namespace entry_bounds
 

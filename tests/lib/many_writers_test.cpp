@@ -1,0 +1,149 @@
+// Many writers, and hostile ones: what an entry may name, what a table holds, what is refused.
+#include "golden_space.hpp"
+#include <dunlin/crdt/shape.hpp>
+#include <dunlin/lib/entry_delta.hpp>
+
+using namespace golden;
+
+namespace {
+
+writer_id stranger(std::uint32_t n) {
+    writer_id w;
+    w.node.fill(0xEE), w.run = n, w.nonce = ~n;
+    return w;
+}
+
+/// Entries of writers that no program of ours runs, first ones each, put together byte by byte.
+class stranger_entry {
+    writers table_;
+    entry_builder builder_;
+    writer_id author_;
+
+public:
+    explicit stranger_entry(writer_id const& author) : author_(author) { builder_.begin(table_.intern(author)); }
+    std::uint32_t index(writer_id const& w) { return builder_.index(table_.intern(w), table_); }
+    /// One object's delta: of one member.
+    stranger_entry& says(std::string_view type, std::string_view key, std::string_view member, std::string_view kind,
+                         std::string_view delta) {
+        encoder fields;
+        fields.u(2), fields.u32(field_id(member, kind)), fields.bytes(delta);
+        builder_.delta().u(0), builder_.delta().bytes(type), builder_.delta().bytes(key);
+        builder_.delta().bytes(fields.view());
+        return *this;
+    }
+    series made(std::uint64_t number = 1, std::uint64_t stamp = 5, std::uint64_t prior = 0) {
+        encoder body;
+        builder_.finish(number == 1 ? stamp : 0, body);
+        series s;
+        s.writer = author_, s.first = number, s.first_stamp = stamp, s.prior = prior;
+        s.add(body.view());
+        return s;
+    }
+};
+
+bool takes(golden_space& s, series const& one) {
+    entry_body read;
+    series_cursor c(one);
+    if (!c.next() || !read.read(c.entry().body)) return false;
+    return s.body->known().check(c.entry(), read, one.prior) == verdict::connects && s.body->absorb(c.entry(), read);
+}
+
+series inserting(std::uint32_t n) {
+    encoder set;
+    set.u(2), set.bytes(std::to_string(n)), set.u(1);
+    return stranger_entry(stranger(n)).says("golden.sets", "k", "names", "Ss", set.view()).made();
+}
+
+/// Everything in the log of a space from a position on, an entry each.
+std::vector<series> log_from(golden_space& s, std::uint64_t position) {
+    std::vector<series> all;
+    for (; position < s.body->log().next_position(); ++position) {
+        auto& e = s.body->log().at(position);
+        auto& one = all.emplace_back();
+        one.writer = s.body->table().id(e.at.slot()), one.first = e.at.number(), one.first_stamp = e.stamp;
+        one.prior = e.prior;
+        one.add(e.body);
+    }
+    return all;
+}
+
+constexpr std::uint32_t crowd = 10'000;
+
+} // namespace
+
+TEST(many_writers, are_all_named_as_dependencies_of_what_has_seen_them) {
+    golden_space a(1), b(2);
+    a.know_types(), b.know_types();
+    for (std::uint32_t n = 0; n < crowd; ++n) ASSERT_TRUE(takes(a, inserting(n)));
+    auto before = a.body->log().next_position();
+    a.get<sums>().sum += 1;
+    EXPECT_GT(a.body->seal(), 0u);
+    auto said = log_from(a, before);
+    std::size_t named = 0;
+    for (auto& s : said) {
+        entry_body read;
+        series_cursor c(s);
+        ASSERT_TRUE(c.next() && read.read(c.entry().body));
+        named += read.dependencies.size();
+        EXPECT_EQ(read.delta.empty(), &s != &said.back()) << "the effect comes after all of its causes";
+    }
+    EXPECT_EQ(named, crowd);
+    // Whoever lacks any cause, and be it the last, does not see the effect.
+    for (std::uint32_t n = 0; n + 1 < crowd; ++n) ASSERT_TRUE(takes(b, inserting(n)));
+    bool all = true;
+    for (auto& s : said) all = all && takes(b, s);
+    EXPECT_FALSE(all);
+    EXPECT_EQ(b.get<sums>().sum, 0);
+    ASSERT_TRUE(takes(b, inserting(crowd - 1)));
+    for (auto& s : said)
+        if (b.body->known().of(s.writer).number < s.first) { EXPECT_TRUE(takes(b, s)); }
+    EXPECT_EQ(b.get<sums>().sum, 1);
+    EXPECT_EQ(a.digest(), b.digest());
+}
+
+TEST(many_writers, do_not_make_a_turn_that_changes_nothing_an_entry) {
+    golden_space a(1);
+    a.know_types();
+    a.get<sums>().sum += 1;
+    a.seal(); // the schema knows it
+    for (std::uint32_t n = 0; n < crowd; ++n) ASSERT_TRUE(takes(a, inserting(n)));
+    a.get<sums>().sum += 1, a.get<sums>().sum -= 1;
+    auto before = a.body->log().next_position();
+    EXPECT_EQ(a.body->seal(), 0u);
+    EXPECT_EQ(a.body->log().next_position(), before);
+}
+
+TEST(many_writers, are_all_taken_away_by_one_clear) {
+    for (bool atomic : {false, true}) {
+        golden_space a(1), b(2);
+        a.know_types(), b.know_types();
+        for (std::uint32_t n = 0; n < crowd; ++n) ASSERT_TRUE(takes(a, inserting(n)) && takes(b, inserting(n)));
+        auto before = a.body->log().next_position();
+        if (atomic) a.body->begin_atomic();
+        a.get<sets>().names.clear();
+        a.get<sets>().names.insert("after");
+        atomic ? a.body->commit_atomic() : a.body->seal();
+        for (auto& s : log_from(a, before)) EXPECT_TRUE(takes(b, s)) << (b.alarms.empty() ? "" : b.alarms.back());
+        EXPECT_EQ(b.get<sets>().names.size(), 1u);
+        EXPECT_EQ(a.digest(), b.digest());
+    }
+}
+
+TEST(many_writers, beyond_what_one_entry_can_name_make_an_atomic_refused_and_undone) {
+    golden_space a(1);
+    a.know_types();
+    std::uint32_t n = 0;
+    for (; n <= 1u << 15; ++n) ASSERT_TRUE(takes(a, inserting(n)));
+    auto before = a.body->log().next_position();
+    a.body->begin_atomic();
+    a.get<sets>().names.clear();
+    a.get<sums>().sum += 1;
+    boost::system::error_code why;
+    try {
+        a.body->commit_atomic();
+    } catch (boost::system::system_error const& e) { why = e.code(); }
+    EXPECT_EQ(why, make_error_code(node_errc::turn_too_large));
+    EXPECT_EQ(a.get<sets>().names.size(), n);
+    EXPECT_EQ(a.get<sums>().sum, 0);
+    EXPECT_EQ(a.body->log().next_position(), before);
+}
