@@ -33,9 +33,11 @@ void space_body::schema_changed(bytes_view delta) {
     }
 }
 
+/// An object is named once: a turn coalesces, and what joins may count on it.
 bool space_body::check_delta(entry const& e, entry_body const& body) {
+    boost::unordered_flat_set<std::pair<bytes_view, bytes_view>> named;
     return each_object_delta(body.delta, [&](object_delta const& one) {
-        if (!is_utf8(one.type) || !is_utf8(one.key)) return false;
+        if (!is_utf8(one.type) || !is_utf8(one.key) || !named.insert({one.type, one.key}).second) return false;
         if (one.type == schema_name) schema_changed(one.delta);
         auto& type = make_type(one.type, nullptr, false);
         decoder in(one.delta);

@@ -147,3 +147,24 @@ TEST(many_writers, beyond_what_one_entry_can_name_make_an_atomic_refused_and_und
     EXPECT_EQ(a.get<sums>().sum, 0);
     EXPECT_EQ(a.body->log().next_position(), before);
 }
+
+// In memory an object in which nothing is left is forgotten: the second delta would be of nobody.
+TEST(hostile_entries, that_name_an_object_twice_are_refused_whole) {
+    golden_space a(1), b(2);
+    a.know_types(), b.know_types();
+    b.body->unpin(b.of<flags>()), b.body->unpin(b.of<flags>()); // nobody but the space holds it
+    a.get<flags>().on = true;
+    auto said = a.seal();
+    ASSERT_TRUE(takes(b, said));
+    stranger_entry twice(stranger(1));
+    encoder off;
+    off.u(2), off.u(twice.index(said.writer)), off.u(said.first); // one removal, nothing written
+    for (int k = 0; k < 2; ++k) twice.says("golden.flags", "k", "on", "F", off.view());
+    EXPECT_FALSE(takes(b, twice.made()));
+    EXPECT_EQ(b.body->known().of(stranger(1)).number, 0u);
+    EXPECT_EQ(a.digest(), b.digest());
+    stranger_entry once(stranger(1));
+    ASSERT_EQ(once.index(said.writer), 1u);
+    EXPECT_TRUE(takes(b, once.says("golden.flags", "k", "on", "F", off.view()).made()));
+    EXPECT_FALSE(b.get<flags>().on);
+}
