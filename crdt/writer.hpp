@@ -4,7 +4,8 @@
 //   slot      := the number of a writer in one space of one process; never leaves it
 //
 // A table only grows while it runs (2^19 writers at most; `intern` answers `none` beyond, and what names the writer is
-// refused). Source: shared decision "a writer is one run of a node"; cf. Riak's actor epochs.
+// refused; entries of others are refused before that). Source: shared decision "a writer is one run of a node"; cf.
+// Riak's actor epochs.
 #pragma once
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -38,6 +39,8 @@ class writers {
 public:
     static constexpr std::uint32_t none = ~std::uint32_t(0);
     static constexpr std::size_t writers_max = 1u << 19;
+    /// What others name is taken up to here: the rest is for our own runs, so that no member stops us from writing.
+    static constexpr std::size_t foreign_max = writers_max - (1u << 12);
 
     /// The writer's slot, a new one if it has none. `none` when the table is full.
     std::uint32_t intern(writer_id const& w) {
@@ -50,6 +53,13 @@ public:
     std::uint32_t find(writer_id const& w) const {
         auto it = slots_.find(w);
         return it == slots_.end() ? none : it->second;
+    }
+    /// Whether all these may come in. Who is known takes no room.
+    bool has_room(std::vector<writer_id> const& named, std::size_t most = foreign_max) const {
+        if (ids_.size() + named.size() <= most) return true;
+        std::size_t fresh = 0;
+        for (auto& w : named) fresh += find(w) == none;
+        return fresh == 0 || ids_.size() + fresh <= most;
     }
     writer_id const& id(std::uint32_t slot) const { return ids_[slot]; }
     std::size_t size() const { return ids_.size(); }

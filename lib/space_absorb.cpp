@@ -49,7 +49,7 @@ bool space_body::check_delta(entry const& e, entry_body const& body) {
 
 bool space_body::absorb(entry const& e, entry_body const& body) {
     seal();
-    if (table_.size() + body.writers.size() + 1 > writers::writers_max) return false;
+    if (!heads_.has_room(e, body)) return false;
     if (!check_delta(e, body)) {
         setup_.alarm("an entry of writer run " + std::to_string(e.writer.run) + " is malformed and was refused");
         return false;

@@ -95,7 +95,7 @@ void space_body::stage_state(std::string bytes) {
 bool space_body::stage_piece(bytes_view bytes, staging_step& step) {
     decoder in(bytes);
     switch (in.u8()) {
-    case 0: return (staged_->begun = staged_->heads.read(in)) && in.finished();
+    case 0: return (staged_->begun = staged_->heads.read(in, writers::foreign_max)) && in.finished();
     case 1: return staged_->begun && stage_objects(in, step) && in.finished();
     case 3: return stage_part(in, step);
     case 2: return staged_->whole() && stage_tail(in, step) && in.finished();

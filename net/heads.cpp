@@ -20,8 +20,15 @@ verdict heads::check(entry const& e, entry_body const& body, std::uint64_t prior
     return verdict::connects;
 }
 
+bool heads::has_room(entry const& e, entry_body const& body) const {
+    if (table_.size() + body.writers.size() < writers::foreign_max) return true;
+    auto all = body.writers;
+    all.push_back(e.writer);
+    return table_.has_room(all);
+}
+
 std::uint32_t heads::advance(entry const& e, entry_body const& body) {
-    if (table_.size() + body.writers.size() + 1 > writers::writers_max) return writers::none;
+    if (!has_room(e, body)) return writers::none;
     auto slot = table_.intern(e.writer);
     if (slot >= heads_.size()) heads_.resize(slot + 1);
     auto& h = heads_[slot];
@@ -73,7 +80,7 @@ void heads::write(encoder& out) const {
     }
 }
 
-bool heads::read(decoder& in) {
+bool heads::read(decoder& in, std::size_t writers_most) {
     struct item {
         writer_id writer;
         head h;
@@ -97,7 +104,9 @@ bool heads::read(decoder& in) {
             x.depends.push_back({index, number});
         }
     }
-    if (!in.ok() || table_.size() + known + others_count > writers::writers_max) return false;
+    auto all = others;
+    for (auto& x : items) all.push_back(x.writer);
+    if (!in.ok() || !table_.has_room(all, writers_most)) return false;
     std::vector<std::uint32_t> slots;
     for (auto& x : items) slots.push_back(table_.intern(x.writer));
     for (auto& w : others) slots.push_back(table_.intern(w));

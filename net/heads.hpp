@@ -58,7 +58,9 @@ public:
 
     /// Changes nothing. `prior` is what the entry's series says of it.
     verdict check(entry const& e, entry_body const& body, std::uint64_t prior) const;
-    /// The entry is applied: it becomes the writer's head. It must connect. writers::none when the table is full,
+    /// Whether the table of writers has room for all that it names. An entry of our own names nobody new.
+    bool has_room(entry const& e, entry_body const& body) const;
+    /// The entry is applied: it becomes the writer's head. It must connect. writers::none when there is no room,
     /// and nothing has changed then.
     std::uint32_t advance(entry const& e, entry_body const& body);
     /// A head from a state, a file or another node's list; the greater number stays.
@@ -67,7 +69,7 @@ public:
     /// All of them, sorted by writer: the same heads are the same bytes.
     void write(encoder& out) const;
     /// Checked whole before the first is adopted.
-    [[nodiscard]] bool read(decoder& in);
+    [[nodiscard]] bool read(decoder& in, std::size_t writers_most = writers::writers_max);
 };
 
 } // namespace dunlin

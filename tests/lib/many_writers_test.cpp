@@ -168,3 +168,34 @@ TEST(hostile_entries, that_name_an_object_twice_are_refused_whole) {
     EXPECT_TRUE(takes(b, once.says("golden.flags", "k", "on", "F", off.view()).made()));
     EXPECT_FALSE(b.get<flags>().on);
 }
+
+// The table of writers is as large as a member's patience; whoever is known, and we ourselves, go on.
+TEST(hostile_entries, that_fill_the_table_of_writers_stop_nobody_who_is_known_already) {
+    golden_space a(1), b(2);
+    a.know_types(), b.know_types();
+    a.get<sums>().sum += 1;
+    ASSERT_TRUE(takes(b, a.seal()));
+    std::uint32_t next = 1;
+    auto name_many = [&](std::uint32_t n) {
+        stranger_entry e(stranger(next++));
+        while (n--) e.index(stranger(next++));
+        return takes(b, e.made());
+    };
+    for (std::uint32_t n = 60'000; n; n /= 2)
+        while (name_many(n)) {}
+    while (name_many(0)) {}
+    EXPECT_EQ(b.body->table().size(), writers::foreign_max);
+    EXPECT_FALSE(b.alarms.size()) << b.alarms.back();
+    a.get<sums>().sum += 2;
+    EXPECT_TRUE(takes(b, a.seal())) << "who is known is heard";
+    b.get<sums>().sum += 4, b.get<sets>().names.insert("x");
+    EXPECT_GT(b.body->seal(), 0u) << "and we write";
+    EXPECT_EQ(b.get<sums>().sum, 7);
+    encoder heads;
+    b.body->known().write(heads);
+    writers again;
+    dunlin::heads read(again);
+    decoder in(heads.view());
+    EXPECT_TRUE(read.read(in)) << "and start again from the file";
+    EXPECT_NE(again.intern(writer_of(9)), writers::none);
+}
