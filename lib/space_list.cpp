@@ -131,11 +131,13 @@ void space_body::page_of(object_type* type, std::int64_t after, std::size_t limi
     auto resident = [&](object_type& t) {
         auto& list = t.by_hash->list;
         std::size_t n = 0;
+        std::uint64_t before = 0;
         for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
              it != list.end() && std::int64_t(it->hash) <= last; ++it) {
             if (is_unknown(*it)) bad = node_errc::object_unknown;
             else found.push_back(std::shared_ptr<object>(std::shared_ptr<object>(), &*it));
-            if (++n > limit && !store_) break;
+            if (++n > limit && it->hash != before && !store_) break; // one more, so that the end is seen
+            before = it->hash;
         }
     };
     if (type)

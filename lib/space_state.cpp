@@ -150,9 +150,13 @@ bool space_body::find_resident(std::int64_t after, std::int64_t& last, staged_ob
     for (auto& [name, t] : types_) {
         auto& list = t->by_hash->list;
         std::size_t n = 0;
+        std::uint64_t before = 0;
         for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
-             it != list.end() && std::int64_t(it->hash) <= last && n <= objects_a_piece; ++it, ++n)
+             it != list.end() && std::int64_t(it->hash) <= last; ++it) {
             all.push_back(&*it);
+            if (++n > objects_a_piece && it->hash != before) break; // one more, so that the end is seen
+            before = it->hash;
+        }
     }
     std::sort(all.begin(), all.end(), [](auto a, auto b) { return a->hash < b->hash; });
     auto names = full_names(table_);
