@@ -4,7 +4,7 @@
 namespace dunlin {
 
 object::object(space_body& s, object_type& t, std::string_view k)
-    : space(s), type(&t), key(k), hash(object_hash(t.name, k)) {}
+    : space(s), type(&t), made_by(t.part), key(k), hash(object_hash(t.name, k)) {}
 
 object* object::make(space_body& s, object_type& t, std::string_view key) {
     auto block = ::operator new(sizeof(object) + sizeof(header) + t.part->size());
@@ -17,14 +17,14 @@ object* object::make(space_body& s, object_type& t, std::string_view key) {
 }
 
 void object::destroy(object* o) {
-    o->type->part->destroy(o->value());
+    o->made_by->destroy(o->value());
     delete o->watches;
     o->~object();
     ::operator delete(o);
 }
 
 std::size_t object::bytes() const {
-    return sizeof(object) + sizeof(header) + type->part->size() + type->part->heap_bytes(value()) + 40 +
+    return sizeof(object) + sizeof(header) + made_by->size() + made_by->heap_bytes(value()) + 40 +
            (key.size() > 15 ? key.size() + 16 : 0);
 }
 

@@ -55,6 +55,7 @@ public:
 
     space_body& space;
     object_type* type;
+    struct_part const* made_by; // its type may get another one, and this object goes as it came
     std::string key;
     order_hook place;          // among its type's
     std::uint64_t hash;        // object_hash(type name, key)
@@ -65,10 +66,10 @@ public:
     std::uint32_t pins = 0;
     bool in_turn = false;
     bool dirty = false;
+    bool leaving = false;       // its state is queued; it goes when that is saved
     std::uint32_t unpinned = 0; // how often
     std::uint32_t writing = 0;  // its states that are queued and not answered: a load would overtake them
     std::size_t counted_bytes = 0;
-    bool leaving = false; // its state is queued; it goes when that is saved
     std::vector<object_watch*>* watches = nullptr;
     std::unique_ptr<extras> extra;
     std::unique_ptr<std::string> records; // of a large object: what its stored state lacks, if that is less to write
@@ -79,8 +80,8 @@ public:
     header& head() { return *reinterpret_cast<header*>(this + 1); }
     void* value() { return &head() + 1; }
     void const* value() const { return const_cast<object*>(this)->value(); }
-    part const& fields() const { return *type->part; }
-    bool live() const { return type->part->live(value()); }
+    part const& fields() const { return *made_by; }
+    bool live() const { return made_by->live(value()); }
     std::size_t bytes() const;
 
     void touched(header& of) override;

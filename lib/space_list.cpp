@@ -157,17 +157,25 @@ void space_body::list(
     object_type& type, std::int64_t after, std::size_t limit,
     std::function<void(boost::system::error_code, std::vector<std::string>, std::int64_t, bool)> done) {
     each_object(&type, after, std::max<std::size_t>(limit, 1),
-                [done](auto ec, auto const& objects, std::int64_t last, bool end) {
+                [done, to = setup_.executor, file = has_file()](auto ec, auto const& objects, std::int64_t last, bool end) {
                     std::vector<std::string> keys;
                     for (auto& o : objects)
                         if (o->live()) keys.push_back(o->key);
-                    done(ec, std::move(keys), last, end);
+                    // Not inside, where copies of what lies in the file may be alive: who is answered may use their type
+                    // for the first time, and it gets another part then.
+                    if (!file) return done(ec, std::move(keys), last, end);
+                    boost::asio::post(to, [done, ec, keys = std::move(keys), last, end]() mutable {
+                        done(ec, std::move(keys), last, end);
+                    });
                 });
 }
 
 void space_body::digest(std::function<void(boost::system::error_code, std::string)> done) {
     auto sum = std::make_shared<digest_sum>();
-    digest_from(-1, sum, std::move(done));
+    if (!store_) return digest_from(-1, sum, std::move(done));
+    digest_from(-1, sum, [done = std::move(done), to = setup_.executor](auto ec, std::string d) {
+        boost::asio::post(to, [done, ec, d = std::move(d)]() mutable { done(ec, std::move(d)); }); // as in list()
+    });
 }
 
 void space_body::digest_from(std::int64_t after, std::shared_ptr<digest_sum> sum,
