@@ -147,16 +147,16 @@ void node_links::sponsor() {
 
 void node_links::write(known_peer const& who, bool member) {
     roster_space_->open(*roster_type_, hex_of(who.node),
-                        [this, alive = std::weak_ptr(alive_), who, member](boost::system::error_code ec, object* o) {
+                        [alive = std::weak_ptr(alive_), space = roster_space_, who, member](boost::system::error_code ec, object* o) {
                             if (ec) return;
-                            if (alive.lock() && !roster_space_->stopped()) {
+                            if (alive.lock() && !space->stopped()) {
                                 auto& e = *static_cast<roster_entry*>(o->value());
                                 auto address = who.addresses.empty() ? std::string() : who.addresses.front();
                                 if (e.name.value() != who.name || !o->live()) e.name = who.name;
                                 if (e.address.value() != address) e.address = address;
                                 if (member && !e.member) e.member = true;
                             }
-                            roster_space_->unpin(*o);
+                            space->unpin(*o);
                         });
 }
 
@@ -168,13 +168,14 @@ void node_links::stop(std::function<void()> done) {
         boost::asio::co_spawn(node_.executor(), mesh_.stop(), [done](std::exception_ptr) { done(); });
     };
     if (node_.has_file()) return gone();
-    roster_space_->open(*roster_type_, hex_of(node_.id()), [this, gone](boost::system::error_code ec, object* o) {
-        if (!ec) {
-            if (o->live() && !roster_space_->stopped()) roster_space_->erase(*o), roster_space_->seal();
-            roster_space_->unpin(*o);
-        }
-        gone();
-    });
+    roster_space_->open(*roster_type_, hex_of(node_.id()),
+                        [alive = std::weak_ptr(alive_), space = roster_space_, gone](boost::system::error_code ec, object* o) {
+                            if (!ec) {
+                                if (o->live() && !space->stopped()) space->erase(*o), space->seal();
+                                space->unpin(*o);
+                            }
+                            if (alive.lock()) gone();
+                        });
 }
 
 void node_links::on_tool(tool_question const& q) {
@@ -259,29 +260,29 @@ std::string node_body::status() {
     return boost::json::serialize(out);
 }
 
+/// Who asks waits for nothing once the node has gone.
 void node_body::status_with_digests(std::function<void(std::string)> done) {
     auto main = spaces_.at("main");
-    boost::asio::post(main->executor(), [this, weak = weak_from_this(), main, done] {
-        main->digest([this, weak, done](auto ec, std::string d) {
-            boost::asio::post(executor_, [this, weak, done, ec, d] {
-                auto self = weak.lock();
-                if (!self) return;
-                auto text = status();
-                text.insert(1, "\"digest\":\"" + (ec ? std::string() : d) + "\",");
-                done(text);
-            });
+    auto answer = [to = executor_, weak = weak_from_this(), done](auto ec, std::string d) {
+        boost::asio::post(to, [weak, done, ec, d] {
+            auto self = weak.lock();
+            if (!self) return;
+            auto text = self->status();
+            text.insert(1, "\"digest\":\"" + (ec ? std::string() : d) + "\",");
+            done(text);
         });
-    });
+    };
+    boost::asio::post(main->executor(), [main, answer] { main->digest(answer); });
 }
 
 void node_body::get(std::string const& type, std::string const& key, std::function<void(std::string)> done) {
     auto main = spaces_.at("main");
-    boost::asio::post(main->executor(), [this, weak = weak_from_this(), main, type, key, done] {
-        auto reply = [this, weak, done](std::string text) {
-            boost::asio::post(executor_, [weak, done, text] {
-                if (auto self = weak.lock()) done(text);
-            });
-        };
+    auto reply = [to = executor_, weak = weak_from_this(), done](std::string text) {
+        boost::asio::post(to, [weak, done, text] {
+            if (auto self = weak.lock()) done(text);
+        });
+    };
+    boost::asio::post(main->executor(), [main, type, key, reply] {
         auto t = main->find_type(type);
         if (!t) return reply("{\"error\":\"no object of this type is known here\"}");
         main->open(*t, key, [main, reply](boost::system::error_code ec, object* o) {

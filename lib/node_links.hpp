@@ -26,7 +26,6 @@ public:
 class node_links {
 public:
     node_links(node_body& node);
-    ~node_links() { dead_ = true; }
 
     void start();
     void open_space(std::shared_ptr<space_body> const& s);
@@ -56,7 +55,7 @@ private:
     std::set<node_id> members_;
     std::map<node_id, known_peer> linked_;
     std::unique_ptr<timer> refresh_;
-    bool refreshing_ = false, dead_ = false, leaving_ = false;
+    bool refreshing_ = false, leaving_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     void refresh_soon(std::chrono::milliseconds delay);

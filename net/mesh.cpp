@@ -42,8 +42,10 @@ void mesh::start() {
     in.poke();
 }
 
-awaitable<void> mesh::stop() {
-    auto in = in_;
+/// Not a member's coroutine: that would look for the mesh when it begins, and that may be later.
+awaitable<void> mesh::stop() { return stop(in_); }
+
+awaitable<void> mesh::stop(std::shared_ptr<inside> in) {
     in->stopping = true;
     in->dial_again->cancel(), in->accept_again->cancel();
     if (in->door) in->door->close();

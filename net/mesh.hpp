@@ -82,6 +82,8 @@ class mesh {
     friend class space_line;
     std::shared_ptr<inside> in_;
 
+    static awaitable<void> stop(std::shared_ptr<inside> in);
+
 public:
     mesh(seams const& world, any_io_executor executor, mesh_options options);
     /// Without stop() it is like a crash: links break off, nothing more is heard.
