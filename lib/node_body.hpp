@@ -32,9 +32,7 @@ public:
     std::string status();
     void status_with_digests(std::function<void(std::string)> done);
     void get(std::string const& type, std::string const& key, std::function<void(std::string)> done);
-    void alarm(std::string const& text) {
-        if (alarm_) alarm_(text);
-    }
+    void alarm(std::string const& text) { alarms()(text); }
     std::function<void(std::string const&)> alarm_;
     options const& settings() const { return options_; }
     any_io_executor executor() const { return executor_; }
@@ -48,8 +46,6 @@ public:
     bool started() const { return started_; }
 
 private:
-    struct opening;
-
     any_io_executor executor_;
     options options_;
     std::optional<surroundings> outside_;
@@ -63,23 +59,32 @@ private:
     std::shared_ptr<store> store_; // a space with an executor of its own may hold it until it has stopped
     std::unique_ptr<timer> reopen_timer_;
     std::chrono::seconds reopen_delay_{1};
+    bool reopening_ = false;
+    std::function<void()> after_reopening_;
     std::map<std::string, std::shared_ptr<space_body>> spaces_;
     std::unique_ptr<node_links> links_;
     std::vector<std::unique_ptr<done_handler>> starting_, stopping_;
     std::atomic<bool> started_ = false; // spaces look from their own executors
+    bool begun_ = false;                // the spaces there were are being started: what is named now starts at once
     bool stopped_ = false;
     std::string failure_;
 
     std::shared_ptr<space_body> make_space(std::string const& name, any_io_executor executor);
+    std::function<void(std::string const&)> alarms();
+    // node_file.cpp
+    struct file_content;
     void open_file();
-    void opened(std::shared_ptr<opening> found, boost::system::error_code ec);
-    struct reopening;
+    void opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec);
+    void start_space(std::shared_ptr<space_body> const& s, std::shared_ptr<file_content> const& found,
+                     std::function<void()> done);
     void file_failed(boost::system::error_code ec);
     void reopen();
-    void reopened(std::shared_ptr<reopening> found, boost::system::error_code ec, std::uint64_t floor);
+    void reopened(file_content& found, boost::system::error_code ec, std::uint64_t floor);
+    void mend_file(std::function<void()> then);
+    void close_file();
     store_options file_options() const;
-    void start_space(std::shared_ptr<space_body> s);
-    void start_spaces();
+    void start_spaces(std::shared_ptr<file_content> const& found);
+    void seal_spaces();
     // node_links.cpp
     void start_links();
     void stop_links(std::function<void()> done);
@@ -87,7 +92,6 @@ private:
     void link_space(std::shared_ptr<space_body> const& s);
     void send(std::string const& space, peer_number to, space_message&& said);
     void finish_start(boost::system::error_code ec);
-    void close_file();
     void stop_spaces(std::function<void()> then);
     void answer_all(std::vector<std::unique_ptr<done_handler>>& waiting, boost::system::error_code ec);
 };

@@ -38,7 +38,7 @@ void space_body::take_schema(object& o) {
     for (auto l : static_cast<schema_object*>(o.value())->lines) add_line(l);
 }
 
-/// The heads come first, then the rows in order; on whatever thread, before anybody else knows this space.
+/// The heads come first, then the rows in order.
 void space_body::found(bytes_view half_joined, bytes_view heads) {
     half_joined_ = half_joined;
     decoder in(heads);
@@ -94,7 +94,9 @@ void space_body::start(std::function<void()> done) {
         if (w.node == setup_.node && s != self_ && (!pred_ || pred_->writer.run < w.run))
             pred_ = predecessor{w, number, heads_[s].hash};
     }
-    open(*find_type(schema_name), schema_key, [this, done](boost::system::error_code ec, object* o) {
+    open(*find_type(schema_name), schema_key, [this, self = weak_from_this(), done](boost::system::error_code ec, object* o) {
+        auto alive = self.lock();
+        if (!alive || stopped_) return; // it ended while it began
         if (ec) setup_.alarm("the schema of space " + setup_.name + " cannot be read: " + ec.message());
         auto& type = *find_type(schema_name);
         if (!o) o = &make_object(type, schema_key), pin(*o);

@@ -1,3 +1,4 @@
+// length: one class, whose functions lie in nine files; its state is to be seen at once
 // Space body: the life of one space on this node: its objects, its turn, its log, its side of the gossip.
 //
 //   user -> touched ... -> seal: one entry -> log, file, machine (net/replication.hpp) -> links
@@ -137,6 +138,11 @@ public:
     void file_lost(boost::system::error_code why);
     /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
     void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor);
+    /// At once, or when what the file lacked is queued for it, or that was given up.
+    void after_reopening(std::function<void()> then) {
+        if (!rereading_ || !store_error_) return then();
+        after_joining_.push_back(std::move(then));
+    }
     std::vector<entry_log::run> runs_here(std::vector<log_run> const& runs);
     /// Another space of the file wants the log cut: checkpoints, if rows above our floor have something of ours.
     void log_is_long();

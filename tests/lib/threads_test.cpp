@@ -3,8 +3,11 @@
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <dunlin/dunlin.hpp>
 #include <gtest/gtest.h>
@@ -21,6 +24,11 @@ struct sums {
     dunlin::set<std::string> names;
 };
 DUNLIN_OBJECT(sums, hits, text, names)
+
+struct visitor {
+    dunlin::counter visits;
+};
+DUNLIN_OBJECT(visitor, visits)
 
 /// An executor with its thread.
 struct place {
@@ -210,4 +218,50 @@ TEST(threads_spaces, may_write_while_the_node_is_stopped_or_destroyed_elsewhere)
                 n.stop();
             writing.get();
         }
+}
+
+/// The file is read on a thread of its own, and nothing of that touches what these touch.
+TEST(threads_opening, is_beside_who_uses_types_and_spaces_for_the_first_time_or_destroys_the_node) {
+    temporary_folder f;
+    {
+        place a, b;
+        two_places n(a, b, dunlin::options().data(f.file("n.db")));
+        both(b, write(*n.shop, 300, false), a, write(n.node->space("main"), 300, false));
+    } // as in a crash: all of it is read again
+    for (int round = 0; round < 10; ++round) {
+        place a, b;
+        std::optional<dunlin::node> node;
+        a.call([&] { node.emplace(a.io.get_executor(), dunlin::options().data(f.file("n.db"))); });
+        if (round % 2) {
+            a.call([&] {
+                node->start(asio::detached);
+                node->space("another");
+                node.reset();
+            });
+            continue;
+        }
+        std::optional<dunlin::space> shop;
+        std::vector<dunlin::space> late;
+        a.run([&]() -> asio::awaitable<void> {
+            bool started = false;
+            node->start([&](auto) { started = true; });
+            auto opening = node->open<sums>("p");
+            shop.emplace(node->space("shop", b.io.get_executor()));
+            for (int k = 0; !started; ++k) {
+                late.push_back(node->space("late" + std::to_string(k % 100)));
+                auto visits = node->watch<visitor>();
+                co_await asio::post(a.io, asio::use_awaitable);
+            }
+            dunlin::ref<sums> p = co_await std::move(opening);
+            EXPECT_EQ(long(p->hits), 600);
+            dunlin::ref<visitor> v = co_await late.back().open<visitor>("v");
+            EXPECT_FALSE(v.exists());
+        });
+        b.run([&]() -> asio::awaitable<void> {
+            dunlin::ref<sums> p = co_await shop->open<sums>("p");
+            EXPECT_EQ(long(p->hits), 600);
+        });
+        b.call([&] { shop.reset(); });
+        a.call([&] { late.clear(), node.reset(); });
+    }
 }

@@ -135,3 +135,37 @@ TEST(reopen, refuses_changes_above_the_bound_of_what_is_not_saved) {
     ASSERT_SETTLES(c);
     EXPECT_EQ(score(c, 0, "b"), 200);
 }
+
+TEST(reopen, is_waited_for_by_a_stop_so_that_its_tail_is_written) {
+    std::vector<std::chrono::milliseconds> moments; // after the file has failed: it is opened again a second later
+    for (auto m : {0, 200, 500, 999}) moments.push_back(std::chrono::milliseconds(m));
+    for (int m = 1000; m < 1200; m += 10) moments.push_back(std::chrono::milliseconds(m));
+    for (auto moment : moments) {
+        cluster c(2, seed(43));
+        ASSERT_SETTLES(c);
+        for (int k = 0; k < 20; ++k) EXPECT_TRUE(save_one(c, "p" + std::to_string(k)));
+        c.partition({0}, {1});
+        c.disk(0).add(disk_fault(dunlin::sim::on_sync, 1));
+        for (int k = 0; k < 10; ++k) save_one(c, "p" + std::to_string(k % 3));
+        c.disk(0).timing.read = 1ms;
+        c.advance(moment);
+        std::string before;
+        for (int k = 0; k < 3; ++k) before += all(c, 0, "p" + std::to_string(k)) + ";";
+        c.stop(0);
+        c.restart(0);
+        std::string after;
+        for (int k = 0; k < 3; ++k) after += all(c, 0, "p" + std::to_string(k)) + ";";
+        EXPECT_EQ(after, before) << moment.count() << " ms";
+        EXPECT_EQ(score(c, 0, "p7"), 1);
+    }
+}
+
+TEST(reopen, is_not_waited_for_by_a_stop_if_the_disk_stays_away) {
+    cluster c(2, seed(44));
+    EXPECT_TRUE(save_one(c, "a"));
+    c.disk(0).add(disk_fault(dunlin::sim::on_sync | dunlin::sim::on_write, 1).for_good());
+    EXPECT_FALSE(save_one(c, "a"));
+    auto begun = c.time().now();
+    c.stop(0);
+    EXPECT_LT(c.time().now() - begun, 1s);
+}
