@@ -21,6 +21,7 @@ space_body::space_body(space_setup setup)
 }
 
 void space_body::own(writer_id const& w) {
+    setup_.node = w.node; // not known yet when the space was named before the node's start
     self_ = table_.intern(w);
     machine_.emplace(*this, w);
     if (setup_.alone) machine_->set_synced();
