@@ -18,8 +18,12 @@
 namespace dunlin {
 
 class scope {
+    struct coroutine {
+        boost::asio::cancellation_signal end;
+        bool asked = false; // to end
+    };
     struct inside {
-        std::list<boost::asio::cancellation_signal> running;
+        std::list<coroutine> running;
         std::vector<std::function<void()>> waiting;
     };
     any_io_executor executor_;
@@ -29,7 +33,7 @@ class scope {
     class place {
         any_io_executor executor_;
         std::shared_ptr<inside> in_;
-        std::list<boost::asio::cancellation_signal>::iterator at_;
+        std::list<coroutine>::iterator at_;
 
     public:
         place(any_io_executor e, std::shared_ptr<inside> in) : executor_(std::move(e)), in_(std::move(in)) {
@@ -38,11 +42,14 @@ class scope {
         place(place&&) = default;
         ~place() {
             if (!in_) return;
-            in_->running.erase(at_);
+            std::list<coroutine> ended;
+            ended.splice(ended.begin(), in_->running, at_);
+            // co_spawn posts what was emitted, by its address in the signal: that runs before what is posted now.
+            if (ended.front().asked) boost::asio::post(executor_, [kept = std::move(ended)] {});
             if (in_->running.empty())
                 for (auto& w : std::exchange(in_->waiting, {})) boost::asio::post(executor_, std::move(w));
         }
-        boost::asio::cancellation_slot slot() { return at_->slot(); }
+        boost::asio::cancellation_slot slot() { return at_->end.slot(); }
     };
 
 public:
@@ -68,12 +75,13 @@ public:
 
     void cancel() {
         // One that ends at once goes from the list meanwhile.
-        std::vector<boost::asio::cancellation_signal*> all;
+        std::vector<coroutine*> all;
         for (auto& s : inside_->running) all.push_back(&s);
         for (auto s : all)
             for (auto& still : inside_->running)
                 if (&still == s) {
-                    s->emit(boost::asio::cancellation_type::terminal);
+                    s->asked = true;
+                    s->end.emit(boost::asio::cancellation_type::terminal);
                     break;
                 }
     }

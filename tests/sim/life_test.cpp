@@ -84,8 +84,8 @@ struct lone {
 /// What `begin(node, done)` begins, at a node that is destroyed after no step, after one, after two: until it ended
 /// well before that.
 template <class Begin>
-void destroyed_at_every_step(dunlin::options const& o, bool started, Begin begin, int steps = 3000) {
-    for (int k = 0, ended = 0; ended < 50 && k < steps; ++k) {
+void destroyed_at_every_step(dunlin::options const& o, bool started, Begin begin) {
+    for (int k = 0, ended = 0; ended < 50 && k < 3000; ++k) {
         lone l;
         l.make(o);
         if (started) {
@@ -115,8 +115,7 @@ TEST(life, of_a_node_may_end_at_any_step_of_its_start) {
 
 TEST(life, of_a_node_may_end_at_any_step_of_its_stop) {
     auto stop = [](dunlin::node& n, auto done) { n.stop(done); };
-    for (auto& o : {in_memory(), on_file()}) destroyed_at_every_step(o, true, stop);
-    destroyed_at_every_step(linked(in_memory()), true, stop, 3); // while it leaves the roster
+    for (auto& o : all_kinds) destroyed_at_every_step(o, true, stop);
 }
 
 TEST(life, of_a_node_may_end_while_a_tool_asks_for_its_status) {
