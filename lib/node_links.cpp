@@ -146,10 +146,17 @@ void node_links::sponsor() {
 }
 
 void node_links::write(known_peer const& who, bool member) {
+    if (roster_space_->overloaded()) { // a change would throw; more of them wait only if there are few
+        if (roster_space_->waits() < 256)
+            roster_space_->wait_ready([this, alive = std::weak_ptr(alive_), who, member](boost::system::error_code ec) {
+                if (!ec && alive.lock()) write(who, member);
+            });
+        return;
+    }
     roster_space_->open(*roster_type_, hex_of(who.node),
                         [alive = std::weak_ptr(alive_), space = roster_space_, who, member](boost::system::error_code ec, object* o) {
                             if (ec) return;
-                            if (alive.lock() && !space->stopped()) {
+                            if (alive.lock() && !space->stopped() && !space->overloaded()) {
                                 auto& e = *static_cast<roster_entry*>(o->value());
                                 auto address = who.addresses.empty() ? std::string() : who.addresses.front();
                                 if (e.name.value() != who.name || !o->live()) e.name = who.name;
@@ -171,7 +178,7 @@ void node_links::stop(std::function<void()> done) {
     roster_space_->open(*roster_type_, hex_of(node_.id()),
                         [alive = std::weak_ptr(alive_), space = roster_space_, gone](boost::system::error_code ec, object* o) {
                             if (!ec) {
-                                if (o->live() && !space->stopped()) space->erase(*o), space->seal();
+                                if (o->live() && !space->stopped() && !space->overloaded()) space->erase(*o), space->seal();
                                 space->unpin(*o);
                             }
                             if (alive.lock()) gone();

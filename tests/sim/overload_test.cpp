@@ -143,6 +143,32 @@ TEST(overload, ends_for_a_space_when_it_was_another_space_that_filled_the_queue)
     });
 }
 
+TEST(overload, keeps_nobody_from_joining_and_no_roster_from_being_written_later) {
+    cluster c(2, seed(43), [](std::size_t, dunlin::options& o) { o.memory(8 << 20); }, false);
+    c.restart(0);
+    c.advance(2s);
+    c.run(0, [&](node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("p");
+        p->score += 1;
+        auto r = n.seal();
+        co_await r.saved();
+        c.disk(0).timing.sync = 20s;
+        EXPECT_GT(fill(n, p), 100);
+    });
+    ASSERT_TRUE(c.node(0).space("main").body()->overloaded()) << "and with it the queue of all spaces";
+    c.restart(1);
+    c.advance(10s);
+    c.disk(0).timing.sync = 1ms;
+    ASSERT_SETTLES(c);
+    c.advance(5s);
+    c.run(0, [](node& n) -> awaitable<void> {
+        dunlin::ref<player> p = co_await n.open<player>("p");
+        p->score += 1;
+        auto r = n.seal();
+        co_await r.copies(2, 20s); // only of members: so the roster has them
+    });
+}
+
 TEST(overload, lasts_as_long_as_the_disk_is_full) {
     busy b;
     auto& disk = b.c.disk(0);
