@@ -81,9 +81,10 @@ void replication::state_read(std::uint64_t request, state_piece&& piece, instant
     it->request = 0, it->deadline = now + 3 * bounds_.state_deadline;
     auto p = find(it->to);
     auto cursor = std::move(it->cursor);
+    piece.gone = piece.gone || holding(); // it may have what nobody may see yet
     if (piece.last || piece.gone) serving_.erase(it);
     if (!p) return;
-    if (piece.gone) return say(*p, word::busy{0, {}}, out);
+    if (piece.gone) return say(*p, word::busy{0, std::chrono::milliseconds(holding() ? 100 : 0)}, out);
     say(*p,
         word::state_chunk{piece.token, std::move(cursor), std::move(piece.bytes), std::move(piece.next), piece.last},
         out);

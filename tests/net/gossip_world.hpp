@@ -123,6 +123,8 @@ struct world {
         if (auto h = std::get_if<word::heads>(&said))
             for (auto& c : h->list)
                 if (c.writer == n.own) violations().insert("told before durable");
+        if (std::holds_alternative<word::state_chunk>(said) && n.known_.of(n.own).number)
+            violations().insert("in a state before durable");
     }
     void deliver(std::size_t index) {
         auto f = std::move(wire[index]);

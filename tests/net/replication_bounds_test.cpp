@@ -288,6 +288,34 @@ TEST(chain, a_state_goes_from_a_to_b_and_the_log_from_b_to_c_while_a_is_away) {
     EXPECT_EQ(violations(), std::set<std::string>());
 }
 
+TEST(hold, keeps_a_first_entry_out_of_a_state_that_is_being_given) {
+    world w(11, 2, {});
+    for (int i = 0; i < 30; ++i) w.nodes[0]->write("old");
+    w.nodes[0]->commit(), w.nodes[0]->cut_log(25);
+    w.restart(0); // the next entry is the first of a run
+    auto& giver = *w.nodes[0];
+    auto go_on = [&](int steps, std::size_t chunks) {
+        for (; steps-- && giver.chunks_served < chunks; w.now += 1ms) {
+            w.deliver_some();
+            for (auto& n : w.nodes)
+                if (!n->pending.empty()) n->complete();
+            w.tick_all();
+        }
+    };
+    w.up(0, 1);
+    go_on(5000, 1);
+    ASSERT_EQ(giver.chunks_served, 1u);
+    giver.write("held");
+    w.collect();
+    go_on(300, 1000);
+    EXPECT_EQ(violations(), std::set<std::string>());
+    EXPECT_EQ(w.nodes[1]->known_.of(giver.own).number, 0u);
+    giver.commit();
+    w.pass(5s);
+    EXPECT_TRUE(w.converged());
+    EXPECT_EQ(violations(), std::set<std::string>());
+}
+
 TEST(full, takes_in_nothing_asks_for_nothing_and_pulls_when_there_is_room) {
     world w(7, 3, {});
     w.up(0, 1), w.up(1, 2);
