@@ -28,24 +28,26 @@ std::string node::status() const { return body_->status(); }
 void node::on_alarm(std::function<void(std::string const&)> told) { body_->alarm_ = std::move(told); }
 
 /// Start, then what the cluster knows, then the object. A deadline gives up the wait for the cluster, not the object.
+void space::when_started(std::function<void(boost::system::error_code)> then) const {
+    auto node = node_.lock();
+    auto to = body_->executor();
+    if (!node) return boost::asio::post(to, [then = std::move(then)] { then(node_errc::stopped); });
+    if (node->started()) return then({});
+    boost::asio::post(node->executor(), [node, then = std::move(then), to] {
+        node->start([then, to](boost::system::error_code ec) { boost::asio::post(to, [then, ec] { then(ec); }); });
+    });
+}
+
 void space::begin_open(object_type& type, std::string key, std::chrono::nanoseconds deadline,
                        open_handler handler) const {
     auto node = node_.lock();
     auto shared = std::make_shared<open_handler>(std::move(handler));
-    if (!node)
-        return boost::asio::post(body_->executor(),
-                                 [shared] { std::move (*shared)(make_error_code(node_errc::stopped), nullptr); });
-    auto wait = deadline < std::chrono::nanoseconds(0) ? std::chrono::nanoseconds(node->sync_deadline()) : deadline;
-    auto load = [body = body_, &type, key, shared, wait] {
-        body->wait_synced(
-            wait, [body, &type, key, shared](boost::system::error_code) { body->open(type, key, std::move(*shared)); });
-    };
-    if (node->started()) return boost::asio::post(body_->executor(), load);
-    boost::asio::post(node->executor(), [node, load, shared, to = body_->executor()] {
-        node->start([load, shared, to](boost::system::error_code ec) {
-            boost::asio::post(to, [load, shared, ec] {
-                if (!ec) return load();
-                std::move (*shared)(ec, nullptr);
+    auto wait = deadline < std::chrono::nanoseconds(0) && node ? std::chrono::nanoseconds(node->sync_deadline()) : deadline;
+    when_started([body = body_, &type, key, shared, wait](boost::system::error_code failed) {
+        if (failed) return std::move (*shared)(failed, nullptr);
+        boost::asio::post(body->executor(), [body, &type, key, shared, wait] {
+            body->wait_synced(wait, [body, &type, key, shared](boost::system::error_code) {
+                body->open(type, key, std::move(*shared));
             });
         });
     });

@@ -54,17 +54,21 @@ public:
         return ref<T>(body_, body_->local(body_->type_of(struct_of<T>()), key));
     }
 
-    /// Keys of the live objects of a type, in an order that is the same on every node. A page costs the page.
+    /// Keys of the live objects of a type, in an order that is the same on every node. A page costs the page. Starts the
+    /// node if nobody has.
     template <class T, class Token = default_token>
     auto list(page_cursor cursor, std::size_t limit, Token&& token = Token()) const {
         auto& type = body_->type_of(struct_of<T>());
         return wait_for<void(boost::system::error_code, std::pair<std::vector<std::string>, page_cursor>)>(
-            std::forward<Token>(token), [body = body_, &type, cursor, limit](auto handler) {
+            std::forward<Token>(token), [s = *this, &type, cursor, limit](auto handler) {
                 auto h = std::make_shared<decltype(handler)>(std::move(handler));
-                body->list(type, cursor.after, limit,
-                           [h](auto ec, std::vector<std::string> keys, std::int64_t last, bool end) {
-                               std::move (*h)(ec, std::pair(std::move(keys), page_cursor{last, end}));
-                           });
+                s.when_started([body = s.body_, &type, cursor, limit, h](boost::system::error_code failed) {
+                    if (failed) return std::move (*h)(failed, std::pair(std::vector<std::string>(), cursor));
+                    body->list(type, cursor.after, limit,
+                               [h](auto ec, std::vector<std::string> keys, std::int64_t last, bool end) {
+                                   std::move (*h)(ec, std::pair(std::move(keys), page_cursor{last, end}));
+                               });
+                });
             });
     }
 
@@ -98,9 +102,12 @@ public:
     /// everything.
     template <class Token = default_token> auto digest(Token&& token = Token()) const {
         return wait_for<void(boost::system::error_code, std::string)>(
-            std::forward<Token>(token), [body = body_](auto handler) {
+            std::forward<Token>(token), [s = *this](auto handler) {
                 auto h = std::make_shared<decltype(handler)>(std::move(handler));
-                body->digest([h](auto ec, std::string d) { std::move (*h)(ec, std::move(d)); });
+                s.when_started([body = s.body_, h](boost::system::error_code failed) {
+                    if (failed) return std::move (*h)(failed, std::string());
+                    body->digest([h](auto ec, std::string d) { std::move (*h)(ec, std::move(d)); });
+                });
             });
     }
     bool synced() const { return body_->synced(); }
@@ -123,6 +130,8 @@ private:
             return n ? dot(body_->self(), n) : dot();
         }
     };
+    /// At once if the node has started; on the space's executor.
+    void when_started(std::function<void(boost::system::error_code)> then) const;
     void begin_open(object_type& type, std::string key, std::chrono::nanoseconds deadline, open_handler handler) const;
 };
 

@@ -124,6 +124,36 @@ TEST(node, tells_a_watch_the_present_state_and_then_whole_entries) {
     });
 }
 
+TEST(node, begins_with_a_listing_or_a_digest_and_has_all_of_it) {
+    temporary_folder f;
+    std::string digest;
+    {
+        asio::io_context io;
+        dunlin::node node{io.get_executor(), dunlin::options().data(f.file())};
+        run(io, [&]() -> asio::awaitable<void> {
+            for (int k = 0; k < 30; ++k) {
+                dunlin::ref<player> p = co_await node.open<player>("p" + std::to_string(k));
+                p->score += 1;
+            }
+            digest = co_await node.digest();
+            co_await node.stop();
+        });
+    }
+    for (bool by_digest : {false, true}) {
+        asio::io_context io;
+        dunlin::node node{io.get_executor(), dunlin::options().data(f.file())};
+        run(io, [&]() -> asio::awaitable<void> {
+            if (!by_digest) {
+                auto page = co_await node.list<player>(dunlin::page_cursor(), 100);
+                EXPECT_EQ(page.first.size(), 30u);
+            }
+            auto d = co_await node.digest();
+            EXPECT_EQ(d, digest);
+            co_await node.stop();
+        });
+    }
+}
+
 TEST(node, lists_the_objects_of_a_type_page_by_page) {
     for (bool file : {false, true}) {
         temporary_folder f;
