@@ -27,7 +27,6 @@ std::string node::address() const { return body_->address(); }
 std::string node::status() const { return body_->status(); }
 void node::on_alarm(std::function<void(std::string const&)> told) { body_->alarm_ = std::move(told); }
 
-/// Start, then what the cluster knows, then the object. A deadline gives up the wait for the cluster, not the object.
 void space::when_started(std::function<void(boost::system::error_code)> then) const {
     auto node = node_.lock();
     auto to = body_->executor();
@@ -38,6 +37,7 @@ void space::when_started(std::function<void(boost::system::error_code)> then) co
     });
 }
 
+/// Start, then what the cluster knows, then the object. A deadline gives up the wait for the cluster, not the object.
 void space::begin_open(object_type& type, std::string key, std::chrono::nanoseconds deadline,
                        open_handler handler) const {
     auto node = node_.lock();

@@ -50,7 +50,7 @@ void space_body::finish_state() {
 void space_body::join_again() {
     joining_ = true;
     staged_ = std::make_shared<staged>(table_);
-    if (!staged_->read(half_joined_)) return lose_join("what is staged cannot be read");
+    if (!staged::read(half_joined_, staged_->heads)) return lose_join("what is staged cannot be read");
     auto schema = staging_name(*schema_->type, schema_key); // what the rows call their fields
     store_->load(schema, [this, self = weak_from_this()](auto ec, object_state row) {
         auto shared = std::make_shared<object_state>(std::move(row));

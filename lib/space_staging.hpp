@@ -31,18 +31,18 @@ struct space_body::staged { // at the taker
     std::map<type_and_key, object_state> objects; // theirs: of what is in memory here; without a file all
 
     explicit staged(writers& table) : heads(table) {}
-    /// `half_joined`: a byte, heads.
-    bool read(bytes_view half_joined) {
+    /// Of `half_joined`, which is a byte and heads.
+    static bool read(bytes_view half_joined, dunlin::heads& into) {
         decoder in(half_joined);
         in.u8();
-        return heads.read(in) && in.finished();
+        return into.read(in) && in.finished();
     }
     bool covers(bytes_view half_joined) const {
-        writers none;
-        staged other(none);
-        if (!other.read(half_joined)) return true; // its own word is damaged: nothing says more
-        for (std::uint32_t s = 0; s < other.heads.size(); ++s)
-            if (other.heads[s].number > heads.of(none.id(s)).number) return false;
+        writers table;
+        dunlin::heads other(table);
+        if (!read(half_joined, other)) return true; // its own word is damaged: nothing says more
+        for (std::uint32_t s = 0; s < other.size(); ++s)
+            if (other[s].number > heads.of(table.id(s)).number) return false;
         return true;
     }
     bool whole() const { return begun && !pieces.empty() && pieces.back().last == std::int64_t(hash_max); }

@@ -123,27 +123,10 @@ TEST(golden, has_deltas_and_states_of_every_type) {
 
 // A space as state, piece by piece, into a space that has nothing; which gives it on in the same bytes.
 TEST(golden, has_the_pieces_of_a_space_as_state) {
-    auto given = [](golden_space& s) {
-        s.body->peer_up(1, writer_of(9).node, true);
-        std::vector<std::string> pieces;
-        word::state_pull next;
-        for (bool last = false; !last;) {
-            s.sent.clear();
-            s.body->receive(1, next);
-            s.io.restart(), s.io.poll();
-            auto chunk = std::find_if(s.sent.begin(), s.sent.end(),
-                                      [](auto& m) { return std::holds_alternative<word::state_chunk>(m); });
-            if (chunk == s.sent.end()) return ADD_FAILURE() << "no chunk", pieces;
-            auto& c = std::get<word::state_chunk>(*chunk);
-            pieces.push_back(c.bytes);
-            next.token = c.token, next.cursor = c.next, last = c.last;
-        }
-        return pieces;
-    };
     golden::file file("pieces.txt");
     golden_space a(1), b(2), fresh(3), stranger(4);
     history(a, b);
-    auto pieces = given(a);
+    auto pieces = a.pieces();
     ASSERT_EQ(pieces.size(), 3u);
     char const* names[] = {"heads", "objects", "entries"};
     for (std::size_t k = 0; k < 3; ++k) {
@@ -165,7 +148,7 @@ TEST(golden, has_the_pieces_of_a_space_as_state) {
         s->io.restart(), s->io.poll();
         EXPECT_EQ(s->digest(), a.digest());
         EXPECT_EQ(s->heads(), a.heads());
-        auto again = given(*s);
+        auto again = s->pieces();
         ASSERT_EQ(again.size(), 3u);
         for (std::size_t k = 0; k < 3; ++k) EXPECT_EQ(hex(again[k]), hex(pieces[k])) << names[k];
     }

@@ -111,6 +111,25 @@ struct golden_space {
     ~golden_space() { body->stop(); }
     golden_space(golden_space const&) = delete;
 
+    /// The whole space as a peer is given it, a piece after the other.
+    std::vector<std::string> pieces() {
+        body->peer_up(1, writer_of(9).node, true);
+        std::vector<std::string> all;
+        word::state_pull next;
+        for (bool last = false; !last;) {
+            sent.clear();
+            body->receive(1, next);
+            io.restart(), io.poll();
+            auto chunk = std::find_if(sent.begin(), sent.end(),
+                                      [](auto& m) { return std::holds_alternative<word::state_chunk>(m); });
+            if (chunk == sent.end()) return ADD_FAILURE() << "no chunk", all;
+            auto& c = std::get<word::state_chunk>(*chunk);
+            all.push_back(c.bytes);
+            next.token = c.token, next.cursor = c.next, last = c.last;
+        }
+        return all;
+    }
+
     template <class T> object& of(std::string const& key = "k") {
         return *body->local(body->type_of(struct_of<T>(), true), key);
     }

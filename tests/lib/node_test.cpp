@@ -124,6 +124,33 @@ TEST(node, tells_a_watch_the_present_state_and_then_whole_entries) {
     });
 }
 
+TEST(node, uses_a_type_for_the_first_time_right_after_a_digest) {
+    temporary_folder f;
+    auto options = dunlin::options().data(f.file()).memory(16 << 10); // so that most of them are read for the digest
+    {
+        asio::io_context io;
+        dunlin::node node{io.get_executor(), options};
+        run(io, [&]() -> asio::awaitable<void> {
+            for (int k = 0; k < 50; ++k) {
+                dunlin::ref<player> p = co_await node.open<player>("k" + std::to_string(k));
+                p->name = "a name that is longer than a string holds in itself", p->friends.insert("x"), p->pick_up("a", k);
+                node.seal();
+            }
+            co_await node.stop();
+        });
+    }
+    asio::io_context io;
+    run(io, [&]() -> asio::awaitable<void> {
+        dunlin::node node{io.get_executor(), options};
+        co_await node.start();
+        auto d = co_await node.digest();
+        EXPECT_EQ(d.size(), 64u);
+        dunlin::ref<player> p = co_await node.open<player>("k7");
+        EXPECT_EQ(long(p->score), 70);
+        co_await node.stop();
+    });
+}
+
 TEST(node, begins_with_a_listing_or_a_digest_and_has_all_of_it) {
     temporary_folder f;
     std::string digest;

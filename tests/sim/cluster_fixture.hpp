@@ -84,6 +84,20 @@ inline void fill_log(cluster& c, std::size_t i, int turns = 400) {
     }
 }
 
+/// Keys of the live players at node i, page by page.
+inline std::vector<std::string> listed(cluster& c, std::size_t i) {
+    return c.run(i, [](dunlin::node& n) -> awaitable<std::vector<std::string>> {
+        std::vector<std::string> all;
+        dunlin::page_cursor cursor;
+        while (!cursor.end) {
+            auto page = co_await n.list<player>(cursor, 10);
+            all.insert(all.end(), page.first.begin(), page.first.end());
+            cursor = page.second;
+        }
+        co_return all;
+    });
+}
+
 #define EXPECT_SETTLES(c) EXPECT_TRUE((c).settle(2min)) << (c).describe()
 #define ASSERT_SETTLES(c) ASSERT_TRUE((c).settle(2min)) << (c).describe()
 

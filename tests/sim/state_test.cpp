@@ -13,18 +13,6 @@ std::map<std::string, std::string> objects(cluster& c, std::size_t i, std::vecto
     for (auto& key : keys) all[key] = json(c, i, key);
     return all;
 }
-std::vector<std::string> listed(cluster& c, std::size_t i) {
-    return c.run(i, [](node& n) -> awaitable<std::vector<std::string>> {
-        std::vector<std::string> all;
-        dunlin::page_cursor cursor;
-        while (!cursor.end) {
-            auto page = co_await n.list<player>(cursor, 10);
-            all.insert(all.end(), page.first.begin(), page.first.end());
-            cursor = page.second;
-        }
-        co_return all;
-    });
-}
 void play(player& p, int k) {
     p.score += k, p.name = "round " + std::to_string(k), p.friends.insert(std::to_string(k % 9));
     p.bag["b" + std::to_string(k % 3)] += k;
