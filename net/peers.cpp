@@ -51,22 +51,29 @@ void peers::forget(node_id const& n) {
     }
 }
 
-bool peers::wanted(place const& p) const {
+/// A node has one dial at a time, however many addresses it has.
+std::vector<node_id> peers::dialled() const {
+    std::vector<node_id> nodes;
+    for (auto& [address, p] : places_)
+        if (p.dialling && p.node) nodes.push_back(*p.node);
+    return nodes;
+}
+
+bool peers::wanted(place const& p, std::vector<node_id> const& dialled) const {
     if (p.own || p.dialling) return false;
-    return !p.node || (*p.node != own_ && !links_.contains(*p.node));
+    if (!p.node) return true;
+    return *p.node != own_ && !links_.contains(*p.node) && std::ranges::find(dialled, *p.node) == dialled.end();
 }
 
 /// Goes round, so that an address that fails at once does not keep the others waiting.
 std::string peers::next_dial(nanoseconds now) {
     if (dialling_ >= bounds_.dials || links_.size() >= bounds_.links || places_.empty()) return {};
+    auto under_way = dialled();
     auto it = places_.upper_bound(last_dialled_);
     for (auto n = places_.size(); n--; ++it) {
         if (it == places_.end()) it = places_.begin();
         auto& p = it->second;
-        if (!wanted(p) || p.due > now) continue;
-        // A node has one dial at a time, however many addresses it has.
-        auto same = [&](auto& x) { return p.node && x.second.dialling && x.second.node == p.node; };
-        if (std::any_of(places_.begin(), places_.end(), same)) continue;
+        if (!wanted(p, under_way) || p.due > now) continue;
         p.dialling = true, ++dialling_;
         return last_dialled_ = it->first;
     }
@@ -76,8 +83,9 @@ std::string peers::next_dial(nanoseconds now) {
 nanoseconds peers::next_due(nanoseconds now) const {
     auto next = nanoseconds::max();
     if (dialling_ >= bounds_.dials || links_.size() >= bounds_.links) return next;
+    auto under_way = dialled();
     for (auto& [address, p] : places_)
-        if (wanted(p)) next = std::min(next, std::max(p.due, now));
+        if (wanted(p, under_way)) next = std::min(next, std::max(p.due, now));
     return next;
 }
 

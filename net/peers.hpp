@@ -85,7 +85,8 @@ private:
     std::string last_dialled_;
 
     place* at(std::string const& address, source from);
-    bool wanted(place const& p) const;
+    std::vector<node_id> dialled() const;
+    bool wanted(place const& p, std::vector<node_id> const& dialled) const;
     bool preferred(pair const& p, node_id const& other) const { return p.by_us == (own_ < other); }
     void rest(place& p, std::chrono::nanoseconds now, chance& random) const;
 };

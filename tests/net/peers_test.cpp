@@ -75,6 +75,17 @@ TEST_F(peers_test, a_linked_node_is_not_dialled_by_any_of_its_addresses) {
     EXPECT_NE(p.next_dial(now + 100ms), "");
 }
 
+TEST_F(peers_test, nothing_is_due_at_a_second_address_while_the_first_is_dialled) {
+    p.learn({node(7), "n", {"a:1", "b:1"}}, peers::source::roster);
+    nanoseconds now = 1s;
+    ASSERT_EQ(p.next_dial(now), "a:1");
+    EXPECT_EQ(p.next_dial(now), "");
+    EXPECT_GT(p.next_due(now), now) << "whoever asks again when it is due would ask without end";
+    p.failed("a:1", now, luck);
+    EXPECT_EQ(p.next_due(now), now);
+    EXPECT_EQ(p.next_dial(now), "b:1");
+}
+
 TEST_F(peers_test, ourselves_are_never_dialled_twice) {
     p.seed("me:1");
     p.own_address("me:2");
