@@ -1,9 +1,9 @@
 // The handshake of a link: who calls, who answers, what each says of itself. The picture is in link.hpp.
 #include "address.hpp"
 #include "link.hpp"
+#include "stop_signal.hpp"
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -295,7 +295,7 @@ awaitable<std::unique_ptr<link>> dial(transport& by, std::string address, link_o
     auto executor = co_await asio::this_coro::executor;
     auto cancellation = co_await asio::this_coro::cancellation_state;
     auto caller = cancellation.slot();
-    asio::cancellation_signal stop;
+    stop_signal stop(executor);
     // The connecting coroutine listens to `stop` alone; whoever cancels this one is passed on.
     if (caller.is_connected()) caller.assign([&](asio::cancellation_type how) { stop.emit(how); });
     bool late = false;

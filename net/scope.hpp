@@ -5,8 +5,8 @@
 // State   one allocation a coroutine. Threads: one executor. Errors: none of its own.
 #pragma once
 #include "seams.hpp"
+#include "stop_signal.hpp"
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -18,12 +18,8 @@
 namespace dunlin {
 
 class scope {
-    struct coroutine {
-        boost::asio::cancellation_signal end;
-        bool asked = false; // to end
-    };
     struct inside {
-        std::list<coroutine> running;
+        std::list<stop_signal> running;
         std::vector<std::function<void()>> waiting;
     };
     any_io_executor executor_;
@@ -33,23 +29,20 @@ class scope {
     class place {
         any_io_executor executor_;
         std::shared_ptr<inside> in_;
-        std::list<coroutine>::iterator at_;
+        std::list<stop_signal>::iterator at_;
 
     public:
         place(any_io_executor e, std::shared_ptr<inside> in) : executor_(std::move(e)), in_(std::move(in)) {
-            at_ = in_->running.emplace(in_->running.end());
+            at_ = in_->running.emplace(in_->running.end(), executor_);
         }
         place(place&&) = default;
         ~place() {
             if (!in_) return;
-            std::list<coroutine> ended;
-            ended.splice(ended.begin(), in_->running, at_);
-            // co_spawn posts what was emitted, by its address in the signal: that runs before what is posted now.
-            if (ended.front().asked) boost::asio::post(executor_, [kept = std::move(ended)] {});
+            in_->running.erase(at_);
             if (in_->running.empty())
                 for (auto& w : std::exchange(in_->waiting, {})) boost::asio::post(executor_, std::move(w));
         }
-        boost::asio::cancellation_slot slot() { return at_->end.slot(); }
+        boost::asio::cancellation_slot slot() { return at_->slot(); }
     };
 
 public:
@@ -75,13 +68,12 @@ public:
 
     void cancel() {
         // One that ends at once goes from the list meanwhile.
-        std::vector<coroutine*> all;
+        std::vector<stop_signal*> all;
         for (auto& s : inside_->running) all.push_back(&s);
         for (auto s : all)
             for (auto& still : inside_->running)
                 if (&still == s) {
-                    s->asked = true;
-                    s->end.emit(boost::asio::cancellation_type::terminal);
+                    s->emit(boost::asio::cancellation_type::terminal);
                     break;
                 }
     }
