@@ -12,6 +12,7 @@ struct cluster::member {
     sim::disk disk;
     identity own;
     std::uint64_t runs = 0;
+    std::string chance_of; // whose stream of chance its next run draws; empty: its own
     process* run = nullptr;
     std::unique_ptr<generator> chance; // of the present run
     std::unique_ptr<dunlin::node> node;
@@ -50,7 +51,22 @@ cluster::~cluster() {
     for (auto& m : members_) m->node.reset();
 }
 
+std::size_t cluster::twin(std::size_t i, image const& file, bool same_run) {
+    auto& of = *members_.at(i);
+    auto name = "n" + std::to_string(size());
+    auto& m = *members_.emplace_back(std::make_unique<member>(world_, name, of.own));
+    network_.attach(name);
+    m.settings = of.settings;
+    m.settings.name(name).listen(name + ":1");
+    for (std::size_t k = 0; k + 1 < size(); ++k)
+        if (k != i) m.settings.join("n" + std::to_string(k) + ":1");
+    m.disk.load(file);
+    if (same_run) m.chance_of = of.name, m.runs = of.runs - 1;
+    return size() - 1;
+}
+
 bool cluster::running(std::size_t i) const { return members_.at(i)->node != nullptr; }
+bool cluster::held(std::size_t i) const { return running(i) && members_[i]->run->held(); }
 dunlin::node& cluster::node(std::size_t i) {
     if (!running(i)) throw std::logic_error("the node does not run");
     return *members_[i]->node;
@@ -64,13 +80,14 @@ process& cluster::process_at(std::size_t i) const {
     return *members_[i]->run;
 }
 
-void cluster::restart(std::size_t i) {
+bool cluster::restart(std::size_t i, nanoseconds limit) {
     auto& m = *members_.at(i);
     if (m.node) throw std::logic_error("the node runs already");
     auto& host = network_.attach(m.name);
     if (m.runs) network_.restart(m.name);
     m.run = &world_.make_process(m.name);
-    m.chance = std::make_unique<generator>(world_.seed(), m.name, ++m.runs);
+    auto whose = std::exchange(m.chance_of, {});
+    m.chance = std::make_unique<generator>(world_.seed(), whose.empty() ? m.name : whose, ++m.runs);
     surroundings outside{{m.clock, *m.chance, host}, m.disk.vfs_name(), {}, {}, key_};
     outside.make_runner = [&m](any_io_executor e) {
         return make_inline_store_runner(std::move(e), m.clock, [&m] { return m.disk.take_time(); });
@@ -78,17 +95,21 @@ void cluster::restart(std::size_t i) {
     outside.identity = [&m](std::string const&) { return m.own; };
     m.node = std::make_unique<dunlin::node>(any_io_executor(m.run->get_executor()), m.settings, outside);
     m.node->on_alarm([&m](std::string const& text) { m.alarms.push_back(text); });
-    run(i, [](dunlin::node& n) -> awaitable<void> { co_await n.start(); });
+    auto ended = std::make_shared<std::optional<boost::system::error_code>>();
+    m.node->start([ended](boost::system::error_code ec) { *ended = ec; });
+    if (!world_.run_until([&] { return ended->has_value(); }, limit)) return false;
+    if (**ended) throw boost::system::system_error(**ended, "start of " + m.name);
+    return true;
 }
 
-void cluster::down(std::size_t i, death how) {
+void cluster::down(std::size_t i, death how, cut_style style) {
     auto& m = *members_.at(i);
     if (!m.node) throw std::logic_error("the node does not run");
     network_.crash(m.name, how);
     world_.kill(*m.run);
     // The handles die before the node does: what its end would write never happened.
     if (how == death::power)
-        m.disk.lose_power();
+        m.disk.lose_power(style);
     else
         m.disk.leave();
     m.node.reset();
@@ -147,9 +168,8 @@ bool cluster::converged() {
         auto const expected = digest(*first);
         for (auto i = *first + 1; i < size(); ++i)
             if (running(i) && digest(i) != expected) return false;
-    } catch (boost::system::system_error const& e) {
-        if (e.code() != node_errc::object_unknown) throw;
-        return false; // a damaged row: not until it has come back
+    } catch (boost::system::system_error const&) {
+        return false; // a damaged row, a file that is being opened again: not until it has come back
     }
     return true;
 }

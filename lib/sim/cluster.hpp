@@ -14,6 +14,8 @@
 //   crash    the power is cut: what was not synced is lost, reordered or torn; peers hear nothing
 //   kill     as by kill -9: the kernel keeps every byte written
 //   restart  a new run from what the disk holds
+//   hold     as by kill -STOP: nothing of it runs until release
+//   twin     one more host that has a copy of a node's file and identity
 //
 // Node i is the host "n<i>", listens there and joins those before it; `adjust` may change its options before any start.
 // Lifetime  refs, watches and receipts of a node end before it crashes: those in spawned coroutines do by themselves.
@@ -37,7 +39,7 @@ class cluster {
 
     process& process_at(std::size_t i) const;
     std::vector<std::string> names(std::initializer_list<std::size_t> of) const;
-    void down(std::size_t i, death how);
+    void down(std::size_t i, death how, cut_style style = {});
     template <class F> static awaitable<void> hold(F f, dunlin::node& n) { co_await f(n); }
 
 public:
@@ -52,6 +54,7 @@ public:
     std::uint64_t seed() const { return world_.seed(); }
     std::size_t size() const { return members_.size(); }
     bool running(std::size_t i) const;
+    bool held(std::size_t i) const;
     dunlin::node& node(std::size_t i);
     sim::disk& disk(std::size_t i);
     node_clock& clock(std::size_t i);
@@ -72,10 +75,16 @@ public:
     void partition(std::initializer_list<std::size_t> a, std::initializer_list<std::size_t> b,
                    std::initializer_list<std::size_t> c = {});
     void heal() { network_.heal(); }
-    void crash(std::size_t i) { down(i, death::power); }
+    void crash(std::size_t i, cut_style style = {}) { down(i, death::power, style); }
     void kill(std::size_t i) { down(i, death::process); }
-    /// Starts a node that does not run.
-    void restart(std::size_t i);
+    /// Starts a node that does not run. With a limit: false if it has not started by then, and goes on trying.
+    void restart(std::size_t i) { restart(i, run_limit); }
+    bool restart(std::size_t i, nanoseconds limit);
+    void hold(std::size_t i) { world_.hold(process_at(i)); }
+    void release(std::size_t i) { world_.release(process_at(i)); }
+    /// The number of the new host, which is not started. With `same_run` its next run draws the same chance as the
+    /// present one of node i: started from the same file it is the same writer, a copy of a running machine.
+    std::size_t twin(std::size_t i, image const& file, bool same_run = false);
     /// As a program that ends: saves, says goodbye.
     void stop(std::size_t i);
 

@@ -59,7 +59,8 @@ void alarm::set(nanoseconds at, std::function<void()> ring) {
 
 void alarm::cancel() {
     if (!is_linked()) return;
-    world_.alarms_.erase(world_.alarms_.iterator_to(*this));
+    auto& among = std::exchange(parked_, false) ? owner_->held_alarms_ : world_.alarms_;
+    among.erase(among.iterator_to(*this));
     // What it owns may own this alarm: so it goes last.
     auto dropped = std::exchange(ring_, nullptr);
 }
@@ -163,6 +164,14 @@ void world::kill(process& p) {
     note(p.name_, "killed", p.number_);
     bool const inside = running_ == &p;
     p.burying_ = true; // nothing is destroyed before everything is taken out
+    p.held_ = false;
+    p.held_tickets_.clear();
+    while (!p.held_alarms_.empty()) {
+        alarm& a = *p.held_alarms_.begin();
+        p.held_alarms_.erase(p.held_alarms_.begin());
+        a.parked_ = false;
+        p.graves_.push_back(job(std::exchange(a.ring_, nullptr)));
+    }
     for (auto& l : p.lanes_) {
         for (auto& j : l->jobs) p.graves_.push_back(std::move(j));
         l->jobs.clear();
@@ -182,6 +191,24 @@ void world::kill(process& p) {
     p.shutdown(); // what asio's own services keep: waiting channel operations
     p.burying_ = false;
     if (!inside) p.drain();
+}
+
+void world::hold(process& p) {
+    if (!p.alive_ || std::exchange(p.held_, true)) return;
+    note(p.name_, "held", p.number_);
+}
+
+void world::release(process& p) {
+    if (!std::exchange(p.held_, false)) return;
+    note(p.name_, "released", p.number_);
+    for (auto l : std::exchange(p.held_tickets_, {})) ready(*l);
+    while (!p.held_alarms_.empty()) {
+        alarm& a = *p.held_alarms_.begin();
+        p.held_alarms_.erase(p.held_alarms_.begin());
+        a.parked_ = false;
+        a.at_ = now_;
+        alarms_.insert(a);
+    }
 }
 
 void world::ready(lane& l) {
@@ -214,6 +241,10 @@ bool world::run_ready() {
         lane& l = *tickets_.front();
         tickets_.pop_front();
         if (l.jobs.empty()) continue; // of a process that was killed
+        if (l.owner.held_) {
+            l.owner.held_tickets_.push_back(&l);
+            continue;
+        }
         job j = std::move(l.jobs.front());
         l.jobs.pop_front();
         stir(l.number);
@@ -233,6 +264,7 @@ bool world::step() {
     alarm& next = *alarms_.begin();
     if (next.at_ > now_) move_to(next.at_);
     alarms_.erase(alarms_.begin());
+    if (next.owner_ && next.owner_->held_) return next.parked_ = true, next.owner_->held_alarms_.insert(next), true;
     auto ring = std::exchange(next.ring_, nullptr);
     stir(std::uint64_t(now_.count()));
     run_as(next.owner_, [&] {

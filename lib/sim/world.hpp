@@ -12,6 +12,7 @@
 // kill(process) is a crash: its queued handlers, alarms and suspended operations are destroyed, none is run, and
 // whatever it is given later is destroyed too. Coroutine frames go before the objects they use, so kill first, then
 // destroy those. Killed from inside itself it goes when the running handler returns.
+// hold(process) is a pause, as by SIGSTOP: what it would run, and what rings for it, waits for release().
 //
 // Outlives all that runs in it; processes stay (dead) until its end, since channels and timers may still point at them.
 // Size     some 500 bytes a process; a handler 64 bytes; an alarm costs no allocation.
@@ -84,6 +85,7 @@ class alarm : public boost::intrusive::set_base_hook<> {
     std::function<void()> ring_;
     nanoseconds at_{};
     std::uint64_t sequence_ = 0;
+    bool parked_ = false; // due, while its process is held
 
 public:
     explicit alarm(world& w, process* owner = nullptr) : world_(w), owner_(owner) {}
@@ -133,10 +135,13 @@ class process : public boost::asio::execution_context {
     std::string name_;
     std::uint32_t number_;
     bool alive_ = true;
+    bool held_ = false;
     bool burying_ = false;
     std::vector<std::unique_ptr<lane>> lanes_;
     pauses pauses_;
     std::vector<job> graves_;
+    std::vector<lane*> held_tickets_;
+    boost::intrusive::set<alarm, boost::intrusive::constant_time_size<false>> held_alarms_;
 
     void bury(job j);
     void drain();
@@ -147,6 +152,7 @@ public:
 
     std::string const& name() const { return name_; }
     bool alive() const { return alive_; }
+    bool held() const { return held_; }
     world& in() const { return world_; }
     /// The first executor, always the same.
     executor get_executor() const { return executor(*lanes_.front()); }
@@ -205,6 +211,8 @@ public:
 
     process& make_process(std::string name);
     void kill(process& p);
+    void hold(process& p);
+    void release(process& p);
 
     nanoseconds now() const { return now_; }
     std::uint64_t steps() const { return steps_; }
