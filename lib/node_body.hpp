@@ -79,7 +79,7 @@ private:
                      std::function<void()> done);
     void file_failed(boost::system::error_code ec);
     void reopen();
-    void reopened(file_content& found, boost::system::error_code ec, std::uint64_t floor);
+    void reopened(file_content& found, boost::system::error_code ec, store_summary const& s);
     void mend_file(std::function<void()> then);
     void close_file();
     store_options file_options() const;

@@ -5,6 +5,7 @@
 //   space's executor                                └─ heads, rows, series above the floor a row at a time; own; start
 //
 // Only what a space's own executor tells it needs no lock: so nothing that reads the file knows a space.
+#include "../crdt/mutant.hpp"
 #include "log_row.hpp"
 #include "node_body.hpp"
 #include <boost/asio/post.hpp>
@@ -23,6 +24,8 @@ struct node_body::file_content final : store_sink {
     };
     struct of_space {
         std::string half_joined, heads;
+        std::uint64_t as_of = 0; // the row that they are as of
+        bool damaged = false; // rows above the floor are lost, or the row of the space itself
         std::vector<row_heads> rows;
         std::deque<log_row> above; // the floor: with their bytes
 
@@ -42,6 +45,7 @@ struct node_body::file_content final : store_sink {
     std::map<std::uint32_t, of_space> spaces;
     std::uint32_t run = 0;
     std::vector<store_damage> damage;
+    bool all_damaged = false; // as spaces[].damaged
 
     explicit file_content(bool with_entries) : entries(with_entries) {}
     void on_name(name_kind kind, std::uint32_t number, bytes_view bytes) override {
@@ -50,8 +54,10 @@ struct node_body::file_content final : store_sink {
     void on_meta(std::uint32_t key, bytes_view value) override {
         if (key == meta_run) run = std::uint32_t(decoder(value).u());
     }
-    void on_space(std::uint32_t space, std::uint64_t, bytes_view half_joined, bytes_view heads) override {
-        if (entries) spaces[space].half_joined = half_joined, spaces[space].heads = heads;
+    void on_space(std::uint32_t space, std::uint64_t at, bytes_view half_joined, bytes_view heads) override {
+        if (!entries) return;
+        auto& s = spaces[space];
+        s.half_joined = half_joined, s.heads = heads, s.as_of = at;
     }
     void on_log_heads(std::uint64_t row, std::vector<log_run> const& runs, std::size_t) override {
         for (auto& r : runs) {
@@ -75,6 +81,19 @@ struct node_body::file_content final : store_sink {
         for (auto& [space, part] : parts) keep(space, part.take());
     }
     void on_damage(store_damage const& d) override { damage.push_back(d); }
+
+    /// Whose heads count entries that may be in no row, and in no object either.
+    void judge(std::uint64_t floor) {
+        using place = store_damage::place;
+        for (auto& d : damage) {
+            bool row = d.where == place::log_heads || d.where == place::log_bytes;
+            if (row && d.number <= floor) continue;
+            for (auto& r : d.runs) spaces[r.space].damaged = true;
+            if (d.where == place::space) spaces[std::uint32_t(d.number)].damaged = true;
+            if (row && d.runs.empty()) all_damaged = true;
+            if (d.where == place::name && name_kind(d.number >> 32) == name_kind::writer) all_damaged = true;
+        }
+    }
 };
 
 store_options node_body::file_options() const {
@@ -95,7 +114,8 @@ void node_body::open_file() {
     });
     auto found = std::make_shared<file_content>(true);
     store_->open(file_options(), found,
-                 [weak = weak_from_this(), found](boost::system::error_code ec, store_summary) {
+                 [weak = weak_from_this(), found](boost::system::error_code ec, store_summary s) {
+                     found->judge(s.floor);
                      if (auto self = weak.lock()) self->opened(found, ec);
                  });
 }
@@ -119,7 +139,7 @@ void node_body::start_space(std::shared_ptr<space_body> const& s, std::shared_pt
                             std::function<void()> done) {
     auto number = store_->intern(name_kind::space, s->name());
     auto held = std::make_shared<file_content::of_space>();
-    if (found) *held = std::move(found->spaces[number]);
+    if (found) *held = std::move(found->spaces[number]), held->damaged |= found->all_damaged;
     auto then = [s, me = writer_, done = std::move(done)] {
         s->own(me);
         s->start(done);
@@ -127,7 +147,7 @@ void node_body::start_space(std::shared_ptr<space_body> const& s, std::shared_pt
     boost::asio::post(s->executor(), [s, number, held, then = std::move(then)] {
         if (s->stopped()) return;
         s->set_store_number(number);
-        s->found(held->half_joined, held->heads);
+        s->found(held->half_joined, held->as_of, held->heads, held->damaged);
         for (auto& r : held->rows) s->row_found(r.row, r.runs);
         file_content::of_space::replay(s, held, then);
     });
@@ -154,16 +174,18 @@ void node_body::reopen() {
                      auto self = weak.lock();
                      if (!self || !self->store_) return;
                      self->reopening_ = false;
-                     self->reopened(*found, ec, s.floor);
+                     self->reopened(*found, ec, s);
                      if (auto then = std::exchange(self->after_reopening_, nullptr)) then();
                  });
 }
 
-void node_body::reopened(file_content& found, boost::system::error_code ec, std::uint64_t floor) {
+void node_body::reopened(file_content& found, boost::system::error_code ec, store_summary const& s) {
     if (ec) {
         alarm("the file could not be opened again: " + ec.message());
         return file_failed(ec);
     }
+    if (s.is_short && !mutant("recovery_believes_a_file_that_is_shorter"))
+        return alarm("the file has lost what was saved: nothing more is saved; restart this node, and peers refill it");
     if (found.run > writer_.run) // another process has run on it: its entries are not ours to go on from
         return alarm("another process has used the file meanwhile: nothing more is saved; restart this node");
     if (found.run < writer_.run) {
@@ -172,13 +194,13 @@ void node_body::reopened(file_content& found, boost::system::error_code ec, std:
         store_->write(meta_write{meta_run, run.take()});
     }
     reopen_delay_ = std::chrono::seconds(1);
-    for (auto& [name, s] : spaces_) {
+    for (auto& [name, space] : spaces_) {
         auto held = std::make_shared<file_content::of_space>(
             std::move(found.spaces[store_->find(name_kind::space, name)]));
-        boost::asio::post(s->executor(), [s = s, held, floor] {
+        boost::asio::post(space->executor(), [space = space, held, s] {
             std::vector<entry_log::file_row> here;
-            for (auto& r : held->rows) here.push_back({r.row, s->runs_here(r.runs)});
-            s->reopened(std::move(here), floor);
+            for (auto& r : held->rows) here.push_back({r.row, space->runs_here(r.runs)});
+            space->reopened(std::move(here), s.floor);
         });
     }
     alarm("the file is open again: what it lacked is being written");

@@ -117,6 +117,8 @@ void node_links::read_roster(std::vector<std::shared_ptr<object>> const& objects
             mesh_.forget(before.node);
     roster_ = std::move(now);
     members_ = std::move(members);
+    if (roster_.size() == 1 && roster_.front().node == node_.id() && linked_.empty())
+        for (auto& [name, s] : node_.spaces()) boost::asio::post(s->executor(), [s = s] { s->nobody_else(); });
     for (auto& [name, l] : lines_) {
         auto others = members_;
         others.erase(node_.id());

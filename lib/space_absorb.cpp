@@ -47,6 +47,13 @@ bool space_body::check_delta(entry const& e, entry_body const& body) {
     });
 }
 
+/// Once a minute: each entry of that peer would say the same.
+void space_body::tell_of_clock() {
+    if (clock_told_ && now() - *clock_told_ < std::chrono::minutes(1)) return;
+    clock_told_ = now();
+    setup_.alarm("a peer's clock is more than a minute ahead");
+}
+
 bool space_body::absorb(entry const& e, entry_body const& body) {
     seal();
     if (!heads_.has_room(e, body)) return false;
@@ -58,7 +65,7 @@ bool space_body::absorb(entry const& e, entry_body const& body) {
     auto slot = heads_.advance(e, body);
     if (slot == writers::none) return false;
     advanced(slot);
-    if (stamps_.see(e.stamp, setup_.clock->wall_now())) setup_.alarm("a peer's clock is more than a minute ahead");
+    if (stamps_.see(e.stamp, setup_.clock->wall_now())) tell_of_clock();
     auto position = publish(e, body, prior);
     absorbing_ = true;
     join_entry(e, body, position);

@@ -40,8 +40,14 @@ void space_body::take_schema(object& o) {
 }
 
 /// The heads come first, then the rows in order.
-void space_body::found(bytes_view half_joined, bytes_view heads) {
-    half_joined_ = half_joined;
+void space_body::found(bytes_view half_joined, std::uint64_t as_of, bytes_view heads, bool damaged) {
+    if (decoder half(half_joined); !half_joined.empty()) {
+        auto what = char(half.u8());
+        joined_until_ = half.u64();
+        if (joined_until_ == as_of_this_write) joined_until_ = as_of;
+        if (what != no_join) half_joined_ = what + std::string(half_joined.substr(std::min<std::size_t>(9, half_joined.size())));
+    }
+    log_damaged_ = damaged && !mutant("recovery_believes_a_log_with_holes");
     decoder in(heads);
     if (!heads.empty() && !heads_.read(in)) setup_.alarm("the heads of space " + setup_.name + " cannot be read");
     for (std::uint32_t s = 0; s < heads_.size(); ++s)
@@ -72,6 +78,7 @@ std::vector<entry_log::run> space_body::runs_here(std::vector<log_run> const& ru
 
 /// A series of a row above the floor: advances the heads where they lack it, and waits for its objects to be loaded.
 void space_body::replay(std::uint64_t row, series const& s) {
+    if (row <= joined_until_ && !mutant("recovery_brings_back_what_a_joined_state_removed")) return;
     entry_body body;
     auto slot = table_.intern(s.writer);
     auto prior = s.prior;
@@ -101,17 +108,40 @@ void space_body::start(std::function<void()> done) {
         if (ec) setup_.alarm("the schema of space " + setup_.name + " cannot be read: " + ec.message());
         auto& type = *find_type(schema_name);
         if (!o) o = &make_object(type, schema_key), pin(*o);
-        if (ec) unknown_.try_emplace({&type, schema_key}, heads_.applied()), machine_->want_state();
+        if (log_damaged_) rows_fell_behind();
+        if (ec || joins_over_behind())
+            unknown_.try_emplace({&type, schema_key}, heads_.applied()), machine_->want_state();
         take_schema(*o);
         loaded_ = true;
-        bool begun = !half_joined_.empty() && half_joined_[0] == join_begun && !mutant("recovery_forgets_a_begun_join");
-        if (begun)
+        bool begun = half_joined_is(join_begun) || half_joined_is(join_over_behind);
+        if (begun && !mutant("recovery_forgets_a_begun_join"))
             join_again();
         else if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name))
             clear_staging([](bool) {});
-        if (rows_are_ahead()) machine_->want_state();
+        if (rows_mislead()) machine_->want_state();
         done();
     });
+}
+
+/// Entries that the heads count are in no row, nor, perhaps, in the objects.
+void space_body::rows_fell_behind() {
+    setup_.alarm("the file has lost entries of space " + setup_.name + ": its objects wait for a peer's state");
+    if (half_joined_is(join_begun) || joins_over_behind()) { // its heads are greater than ours
+        if (half_joined_is(join_begun)) half_joined_[0] = join_over_behind;
+    } else {
+        encoder lost;
+        lost.u8(rows_behind), heads_.write(lost);
+        half_joined_ = lost.take();
+    }
+    write_known();
+}
+
+void space_body::nobody_else() {
+    if (stopped_ || rebuilding() || !half_joined_is(rows_behind)) return;
+    setup_.alarm("no other member has what the file has lost of space " + setup_.name + ": it goes on with what there is");
+    half_joined_.clear();
+    unknown_.erase({schema_->type, schema_key});
+    write_known();
 }
 
 void space_body::stop() {

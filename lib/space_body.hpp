@@ -129,11 +129,13 @@ public:
     void set_store_number(std::uint32_t n) { store_space_ = n; }
     std::uint32_t store_number() const { return store_space_; }
     /// What the file holds, told in this order: heads, rows, series above the floor; then start.
-    void found(bytes_view half_joined, bytes_view heads);
+    void found(bytes_view half_joined, std::uint64_t as_of, bytes_view heads, bool damaged);
     void row_found(std::uint64_t row, std::vector<log_run> const& runs);
     void replay(std::uint64_t row, series const& s);
     void start(std::function<void()> done);
     void stop();
+    /// The roster names no other member: what the file has lost nobody has.
+    void nobody_else();
     /// The file failed: nothing goes to it, and what waits to be saved is told so, until it is open again.
     void file_lost(boost::system::error_code why);
     /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
@@ -186,12 +188,14 @@ private:
     version_vector durable_;
     std::uint32_t self_ = writers::none;
     hybrid_clock stamps_;
+    std::optional<instant> clock_told_; // when somebody was told that a peer's is far ahead
     shapes shapes_;
     entry_log log_;
     cold_deltas cold_;     // since this start
     cold_deltas replayed_; // from rows above the floor, found at start
     std::uint32_t store_space_ = 0;
     bool stopped_ = false, loaded_ = false;
+    bool log_damaged_ = false; // found at start: entries that the heads count may be in no row
     bool was_full_ = false; // entries of peers were left out, to be pulled when there is room
 
     // objects
@@ -277,8 +281,16 @@ private:
     bool rebuilding() const { return joining_ || rereading_; }
     /// As in the file, docs/disk.md: whose join has begun, so that rows may hold more than the vector says; or empty.
     std::string half_joined_;
-    static constexpr char join_begun = 1, join_lost = 2;
-    bool rows_are_ahead() const { return !half_joined_.empty() && half_joined_[0] == join_lost; }
+    static constexpr char join_begun = 1, rows_ahead = 2, rows_behind = 3, join_over_behind = 4, no_join = 5;
+    /// Rows up to this one are in every object since a state was joined: what that state had removed is not to come
+    /// back from them. It is the row that the write is as of which ends the join.
+    std::uint64_t joined_until_ = 0, joined_position_ = 0;
+    static constexpr std::uint64_t as_of_this_write = ~std::uint64_t(0);
+    bool joined_unanswered_ = false, known_again_ = false; // that write is under way; another one is wanted
+    bool half_joined_is(char what) const { return !half_joined_.empty() && half_joined_[0] == what; }
+    bool joins_over_behind() const { return half_joined_is(rows_behind) || half_joined_is(join_over_behind); }
+    /// Nothing that is not in memory can be told, and no entry meets it, before a peer's state has been joined.
+    bool rows_mislead() const { return half_joined_is(rows_ahead) || half_joined_is(rows_behind); }
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 
@@ -323,6 +335,7 @@ private:
     std::uint32_t type_number(object_type& type);
     writer_names disk_names();
 
+    void tell_of_clock();
     bool check_delta(entry const& e, entry_body const& body);
     void join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row = 0);
     bool needs_more(object_type& type, bytes_view key, dot at);
@@ -340,13 +353,15 @@ private:
     void each_ringing(std::function<void(object_watch&)> const& f);
 
     bool lost(boost::system::error_code ec);
+    void rows_are_lost();
     void read_again(std::uint64_t row, std::uint64_t until);
     void write_tail();
     void write_entry(writer_id const& w, entry_log::item const& i, std::uint64_t position);
     void entry_saved(std::uint64_t position, write_result const& r);
     void committed();
     void checkpoint();
-    void write_known();
+    void write_known(bool ends_join = false);
+    void rows_fell_behind();
     void act(instant now);
     void schedule_tick();
     instant now() const { return setup_.clock->steady_now(); }

@@ -7,7 +7,9 @@
 // meet it, and nobody may change it. So before the first row the file is told that this has begun, with the heads; if
 // the power or the file goes it begins again from the rows staged, which stay until the end. Joining twice is joining
 // once. If they have become unreadable, the space answers for no object that is not in memory, and takes no entries,
-// until it has a state that holds at least as much.
+// until it has a state that holds at least as much. So it does when its file has lost entries that the vector counts:
+// then rows hold less than it says, and what is absent from them was perhaps never removed. They present an empty
+// context, and the state stands in for them.
 #include "../crdt/mutant.hpp"
 #include "entry_delta.hpp"
 #include "schema.hpp"
@@ -32,7 +34,8 @@ std::shared_ptr<object> space_body::staged_object(object_type& type, std::string
 
 void space_body::finish_state() {
     seal();
-    bool enough = !rows_are_ahead() || (staged_ && staged_->covers(half_joined_));
+    bool enough = !rows_mislead() || (staged_ && staged_->covers(half_joined_));
+    bool behind = joins_over_behind();
     if (!staged_ || !staged_->whole() || !enough || rebuilding()) {
         staged_.reset();
         return tell_joined(false);
@@ -40,7 +43,7 @@ void space_body::finish_state() {
     joining_ = true;
     if (!store_) return switch_state();
     encoder begun;
-    begun.u8(join_begun), staged_->heads.write(begun);
+    begun.u8(behind ? join_over_behind : join_begun), staged_->heads.write(begun);
     half_joined_ = begun.take();
     write_known();
     when_written([this] { join_page(-1); });
@@ -70,7 +73,7 @@ void space_body::join_again() {
 /// Rows may hold more than the vector says, and what would bring the vector up to them is gone.
 void space_body::lose_join(std::string const& why) {
     setup_.alarm("a state of space " + setup_.name + " was joined in part: " + why + "; what is not in memory waits for a peer's");
-    half_joined_[0] = join_lost;
+    half_joined_[0] = joins_over_behind() ? rows_behind : rows_ahead;
     write_known();
     end_joining(false);
 }
@@ -164,18 +167,19 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     auto number = type_number(type);
     auto old = replayed_.take(number, key), waiting = cold_.take(number, key);
     auto o = temporary(type, key);
+    bool behind = joins_over_behind();
     // Of what was unknown once, what waited for it is gone, though its row may be readable by now.
-    bool whole = row.is != presence::damaged && (!unknown_.contains({&type, key}) || mutant("recovery_trusts_a_row_again")) &&
+    bool whole = !behind && row.is != presence::damaged && (!unknown_.contains({&type, key}) || mutant("recovery_trusts_a_row_again")) &&
                  (row.state.empty() || decode_object(*o, row.state, disk_names(), self_, shapes_)) &&
                  apply_records(*o, row.deltas) && apply_records(*o, old.records, row.upto) &&
                  apply_records(*o, waiting.records);
     auto const& reached = staged_->heads.applied();
-    if (!whole) {
+    if (!whole && !behind) {
         now_unknown(type, key);
         auto& needs = unknown_.at({&type, key});
         if (!reached.covers(needs)) return needs.join(reached); // of what comes now it has nothing
-        o = temporary(type, key);
     }
+    if (!whole) o = temporary(type, key);
     unknown_.erase({&type, key});
     std::shared_ptr<object> other;
     if (theirs && !(other = staged_object(type, key, *theirs)))
@@ -205,23 +209,33 @@ void space_body::tell_joined(bool ok) {
         auto alive = self.lock();
         if (!alive || stopped_) return;
         machine_->state_finished(ok, now(), actions_);
-        if (!unknown_.empty() || rows_are_ahead()) machine_->want_state(); // from somebody who has seen more
+        if (!unknown_.empty() || rows_mislead()) machine_->want_state(); // from somebody who has seen more
         act(now());
     });
 }
 
 /// The vector and heads, as of all that is queued; once they are in the file all of it is.
-void space_body::write_known() {
-    encoder known;
+void space_body::write_known(bool ends_join) {
+    if (joined_unanswered_) return void(known_again_ = true);
+    joined_unanswered_ = ends_join;
+    encoder known, half;
     heads_.write(known);
+    if (!half_joined_.empty() || joined_until_ || ends_join) {
+        half.u8(std::uint8_t(half_joined_.empty() ? no_join : half_joined_[0]));
+        half.u64(ends_join ? as_of_this_write : joined_until_);
+        if (!half_joined_.empty()) half.raw(half_joined_.substr(1));
+    }
     auto reached = std::make_shared<version_vector>(heads_.applied());
-    store_->write(space_write{store_space_, half_joined_, known.take()},
-                  [this, self = weak_from_this(), reached](write_result const& r) {
-                      back(self, [this, self, reached, failed = bool(r.error)] {
+    store_->write(space_write{store_space_, half.take(), known.take()},
+                  [this, self = weak_from_this(), reached, ends_join](write_result const& r) {
+                      back(self, [this, self, reached, ends_join, failed = bool(r.error), row = r.row] {
                           auto alive = self.lock();
                           if (!alive || stopped_ || failed) return;
                           durable_.join(*reached);
                           committed();
+                          if (!ends_join) return;
+                          joined_unanswered_ = false, joined_until_ = row;
+                          if (std::exchange(known_again_, false)) write_known();
                       })();
                   });
 }
@@ -274,7 +288,8 @@ void space_body::switch_state() {
         advanced(slot);
     }
     half_joined_.clear();
-    if (store_) write_known(), clear_staging([](bool) {});
+    joined_position_ = log_.next_position();
+    if (store_) write_known(true), clear_staging([](bool) {});
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
     for (auto o : residents) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
     ring_watches();

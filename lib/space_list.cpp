@@ -64,7 +64,7 @@ void space_body::find_objects(std::shared_ptr<object_search> const& asked) {
     seal();
     if (!store_) return page_of(asked->type, asked->after, asked->limit, {}, asked->done);
     if (store_error_) return asked->done(store_error_, {}, asked->after, true);
-    if (rows_are_ahead()) return asked->done(node_errc::object_unknown, {}, asked->after, true);
+    if (rows_mislead()) return asked->done(node_errc::object_unknown, {}, asked->after, true);
     cold_deltas::place where;
     std::uint64_t since = 0;
     auto again = [&] { after_rows_.push_back([this, asked] { find_objects(asked); }); };

@@ -248,7 +248,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     }
     if (ec || stopped_) return finish_open(type, key, ec ? ec : make_error_code(node_errc::stopped), nullptr);
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
-    if (rows_are_ahead() && loaded_) return finish_open(type, key, node_errc::object_unknown, nullptr);
+    if (rows_mislead() && loaded_) return finish_open(type, key, node_errc::object_unknown, nullptr);
     if (row.is == presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
         now_unknown(type, key);
         return finish_open(type, key, node_errc::object_unknown, nullptr);

@@ -7,6 +7,8 @@
 // A failed commit may have reached the disk or not. What the file holds is read from it; memory still has every entry
 // that it may lack, so none is made twice and none is lost, and the writer goes on: its numbers were never given away.
 // What waits for objects that are not in memory is taken from the log anew, as at start; objects in memory are right.
+// If rot has taken what was saved, memory and what is left do not fit: nothing more is saved, and the next start, which
+// goes by the file alone, takes the rest from peers.
 #include "../crdt/mutant.hpp"
 #include "entry_delta.hpp"
 #include "log_row.hpp"
@@ -47,9 +49,22 @@ void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t f
     auto from = log_.saved_position();
     log_.reopened(rows);
     for (; from < log_.saved_position(); ++from) durable_.see(log_.at(from).at);
+    if (std::exchange(joined_unanswered_, false)) { // where the join ended is known by position alone
+        auto known = log_.saved_position() >= joined_position_ ? log_.row_of(joined_position_ - 1) : 0;
+        joined_until_ = known ? known : log_.last_row();
+    }
+    known_again_ = false;
     cold_ = {}, replayed_ = {}, cold_in_flight_.clear();
     written_floor_ = floor; // what was said above it may be lost
     read_again(floor + 1, rows.empty() ? 0 : rows.back().id);
+}
+
+/// As if the file were still closed.
+void space_body::rows_are_lost() {
+    setup_.alarm("the file has lost saved entries of space " + setup_.name + ": nothing more of it is saved; restart this node");
+    joining_ = rereading_ = false;
+    staged_.reset();
+    end_rebuilding();
 }
 
 /// What stands above the floor waits for its objects, as at start.
@@ -62,10 +77,9 @@ void space_body::read_again(std::uint64_t row, std::uint64_t until) {
             if (!alive || stopped_ || !rereading_) return;
             if (ec) return void(lost(ec));
             for (auto& r : *shared) {
-                if (r.damaged) {
-                    setup_.alarm("a log row cannot be read; its entries come back from peers");
-                    continue;
-                }
+                bool ours = std::any_of(r.runs.begin(), r.runs.end(), [&](auto& x) { return x.space == store_space_; });
+                if (r.damaged && (ours || r.runs.empty())) return rows_are_lost();
+                if (r.damaged) continue;
                 each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
                     if (space == store_space_) replay(r.row, s);
                 });
@@ -87,7 +101,8 @@ void space_body::write_tail() {
         write_entry(e.writer, i, p);
         each_object_delta(body.delta, [&](object_delta const& one) {
             auto& type = make_type(one.type, nullptr, false);
-            if (!find(type, one.key) && !mutant("recovery_forgets_cold_objects_of_the_tail"))
+            bool joined = p < joined_position_; // it is in every object
+            if (!find(type, one.key) && !joined && !mutant("recovery_forgets_cold_objects_of_the_tail"))
                 cold_.add(type_number(type), one.key, record_of(e, body, one.delta, 0), p);
             return true;
         });

@@ -23,7 +23,7 @@ void only_in(space_body const& s) {
 bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
 
 /// Entries are taken from peers only as fast as their objects' rows: deltas of cold objects wait in memory for these.
-bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max() || rows_are_ahead(); }
+bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max() || rows_mislead(); }
 
 void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");

@@ -66,7 +66,8 @@ struct store_handle {
 };
 
 struct store_connection : store_handle {
-    int wal_frames = 0; // as of the last commit
+    int wal_frames = 0; // to be checked in
+    int log_frames = 0; // in the WAL, as of the last commit; 0 if that wrote nothing
 
     store_statement begin, commit, rollback;
     store_statement log_insert, log_read, log_range, log_oldest, log_delete, log_cut;

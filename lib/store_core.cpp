@@ -274,7 +274,7 @@ store::core::nanoseconds store::core::run_writes() {
     if (more) return nanoseconds(0);
     if (!file_.wal_frames()) return store_runner::until_woken;
     if (now < last_commit_ + idle_before_checkpoint) return last_commit_ + idle_before_checkpoint - now;
-    checkpoint();
+    if (!file_.empty_wal() && file_.broken()) give_up(file_.broken_reason());
     last_commit_ = now; // if it did not succeed, not again at once
     return file_.is_open() && !file_.wal_frames() ? store_runner::until_woken : idle_before_checkpoint;
 }

@@ -84,6 +84,9 @@ public:
     int wal_frames() const;
     /// PASSIVE. False: nothing lost, try later (disk full) or broken().
     bool checkpoint();
+    /// The same, and the WAL holds nothing any more: pages in it that the database has newer would come back over them
+    /// if rot cut it short before a start.
+    bool empty_wal();
 
     // ---- reading
     object_state load(std::uint32_t space, std::uint32_t type, std::uint64_t hash, bytes_view key);
@@ -172,6 +175,9 @@ private:
     std::int64_t next_mark_ = 1;
     std::int64_t now_ms_ = 0;
     bool in_batch_ = false, scanned_ = false, fresh_ = false;
+    // Through all openings: frames of the WAL that a confirmed commit is in, and whether an opening found fewer.
+    int sure_frames_ = 0;
+    bool is_short_ = false;
     int failed_ = 0; // first error inside the batch
     boost::system::error_code broken_;
     std::string message_;

@@ -65,7 +65,8 @@ store_errc make_private_file(std::string const& path) {
 }
 
 int count_frames(void* connection, sqlite3*, char const*, int frames) {
-    static_cast<store_connection*>(connection)->wal_frames = frames;
+    auto& c = *static_cast<store_connection*>(connection);
+    c.wal_frames = c.log_frames = frames;
     return SQLITE_OK;
 }
 
@@ -77,6 +78,7 @@ store_file::~store_file() { close(); }
 void store_file::close() {
     if (!connection_) return;
     if (broken_) sqlite3_db_config(connection_->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    if (!broken_) sure_frames_ = 0; // closing checks the WAL in
     connection_.reset();
 }
 
@@ -231,7 +233,7 @@ bool store_file::read_quarantine() {
 }
 
 boost::system::error_code store_file::scan(store_sink& sink, store_summary& summary) {
-    summary = {now_.floor, now_.first_row, now_.next_row - 1, 0, 0, fresh_};
+    summary = {now_.floor, now_.first_row, now_.next_row - 1, 0, 0, fresh_, is_short_};
     if (!scan_small_tables(sink, summary) || !scan_log(sink, summary)) return broken_;
     now_.log_bytes = summary.log_bytes;
     scanned_ = true;

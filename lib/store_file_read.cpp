@@ -273,6 +273,16 @@ bool store_file::checkpoint() {
     if ((rc & 0xFF) == SQLITE_FULL) return false;
     if (rc) return break_with(rc), false;
     connection_->wal_frames = frames - copied;
+    if (frames < sure_frames_) is_short_ = true; // rot: SQLite reads a WAL up to the first frame that is damaged
+    if (frames == copied) sure_frames_ = 0;
+    return true;
+}
+
+bool store_file::empty_wal() {
+    if (!checkpoint()) return false;
+    if (connection_->wal_frames || mutant("log_leaves_old_pages_in_the_wal")) return true;
+    int rc = checked(sqlite3_wal_checkpoint_v2(connection_->db, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
+    if (rc && (rc & 0xFF) != SQLITE_FULL && rc != SQLITE_BUSY) return break_with(rc), false;
     return true;
 }
 

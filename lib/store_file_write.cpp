@@ -31,9 +31,13 @@ commit_result store_file::commit() {
     end_row();
     std::int64_t oldest_ms = options_.log_budget_age_ms ? now_ms_ - options_.log_budget_age_ms : INT64_MIN;
     if (scanned_) cut(options_.log_budget_bytes, oldest_ms, cut_rows_max);
+    connection_->log_frames = 0; // a commit of nothing writes none
     step(use(connection_->commit));
     in_batch_ = false;
-    if (!failed_) return {commit_outcome::ok, {}, last_row(), now_.first_row};
+    if (!failed_) {
+        if (connection_->log_frames) sure_frames_ = connection_->log_frames;
+        return {commit_outcome::ok, {}, last_row(), now_.first_row};
+    }
 
     // SQLite may have rolled back by itself (which is why step() runs nothing after a failure: it would commit on its
     // own). Only if nothing is open any more is "full" a clean no.

@@ -185,6 +185,7 @@ struct store_summary {
     std::uint64_t log_bytes = 0;
     std::uint64_t damaged_rows = 0;
     bool fresh = false; // the file was made by this opening
+    bool is_short = false; // opened again: commits that were confirmed are not in it any more
 };
 
 // ---- settings
