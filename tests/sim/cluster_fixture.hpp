@@ -11,6 +11,7 @@ namespace clusters {
 using namespace std::chrono_literals;
 using dunlin::awaitable;
 using dunlin::sim::cluster;
+using std::chrono::nanoseconds;
 
 struct player {
     dunlin::latest<std::string> name;

@@ -1,220 +1,102 @@
-// A random history of a cluster, drawn by its seed, and the checks that must hold whatever happens in it.
+// A random history of a cluster, drawn by its seed: first whatever may go wrong goes wrong, and every promise that is
+// about safety is looked at after each step; then it heals, and all must be one within a bound.
 //
-//   nodes 3 to 5; disks from quick to slow, some of which die in the middle of a commit; changes of all types, atomics that succeed, say no and throw; watches; partitions, loss and delay;
-//   crashes and kills with restarts; tiny memory, so that objects leave it; sometimes a tiny log
+//   menu.hpp      what goes wrong, how often            things.hpp     what is written
+//   promises.hpp  what must hold all the same           trouble.cpp    how it is made to go wrong
 //
-// Checks   equal vectors, equal digests (whenever vectors are equal) | what was confirmed as saved is there in the end,
-// and nothing that was not attempted: a counter for each run of each node, since a run that ends may lose what it was
-// not told is saved, and its count says nothing of the run before | two accounts always sum to 0: an atomic is whole |
-// watch(saved) tells only what is on disk | after healing all converge within a bound
+// Two phases  --steps of faults, each some hundred milliseconds to some seconds; then all faults end, whoever is down
+// starts (or all start anew), nobody writes, and within settle_limit all nodes have one vector, one digest, and every
+// change that was confirmed; then they are silent.
+// Threads  one.  Errors  run() gives the first promise that was broken, with seed and step.
 #pragma once
-#include "cluster_fixture.hpp"
+#include "menu.hpp"
+#include "promises.hpp"
 
 namespace clusters {
 
 struct history {
+    static constexpr std::chrono::seconds settle_limit{120};
+
     std::uint64_t seed;
+    menu what;
     dunlin::sim::generator chance;
-    std::size_t nodes;
     cluster c;
-    struct run_count {
-        std::string key;
-        long attempted = 0, confirmed = 0;
-    };
-    std::vector<std::vector<run_count>> counts; // by node and run
-    std::string failure;
-    long lost = 0; // changes that a crash took: none of them was confirmed
+    promises promised;
+    int steps_done = 0;
+    nanoseconds healed_in{};
+    long lost = 0, refused = 0; // changes that a crash took; errors that a user saw
+    int given_up = 0;           // files that rot left with what nobody else had
+    std::uint64_t idle_bytes_per_s = 0;
 
-    explicit history(std::uint64_t s)
-        : seed(s), chance(s, "history"), nodes(3 + s % 3),
-          c(nodes, s,
-            [s](std::size_t, dunlin::options& o) {
-                if (s % 4 < 2) o.memory(24 << 10);
-                if (s % 5 == 0) o.log_budget(32 << 10);
-            }),
-          counts(nodes) {
-        for (std::size_t i = 0; i < nodes; ++i) c.disk(i).timing.sync_mean = std::chrono::microseconds(s % 3 * 5000);
-    }
-
+    history(std::uint64_t s, scenario const* only = nullptr, std::size_t nodes = 0);
     /// Empty, or what went wrong.
-    std::string run(int steps = 120) {
-        try {
-            for (std::size_t i = 0; i < nodes; ++i) live(i);
-            for (int k = 0; k < steps && failure.empty(); ++k) step();
-            heal();
-        } catch (std::exception const& e) {
-            std::string said;
-            for (std::size_t i = 0; i < nodes; ++i)
-                for (auto& a : c.alarms(i))
-                    if (a.find("link ") != 0) said += "\nn" + std::to_string(i) + ": " + a;
-            fail(e.what() + said);
-        }
-        return failure;
-    }
+    std::string run(int steps);
 
 private:
-    void fail(std::string const& what) {
-        if (failure.empty()) failure = "seed " + std::to_string(seed) + ": " + what + "\n";
-    }
-    std::size_t any() { return std::size_t(chance.below(nodes)); }
+    struct life {
+        run_record* record = nullptr;
+        std::size_t runs = 0;
+        nanoseconds held_until{};
+        std::size_t alarms_before = 0; // of runs that have ended
+    };
+    std::vector<life> lives_; // by host
+    std::vector<std::size_t> twins_;
+    std::optional<dunlin::sim::image> copy_;
+    bool writing_ = true;
+    std::uint64_t serial_ = 0;
 
-    /// A run of node i: it writes and waits, and something watches.
-    void live(std::size_t i) {
-        counts[i].push_back({"n" + std::to_string(i) + "/" + std::to_string(counts[i].size())});
-        auto mine = counts[i].size() - 1;
-        c.spawn(i, [this, i, mine](dunlin::node& n) { return unless_dead(i, writes(n, i, mine)); });
-        c.spawn(i, [this, i](dunlin::node& n) { return unless_dead(i, watches(n)); });
-    }
-
-    awaitable<void> watches(dunlin::node& n) {
-        dunlin::ref<player> total = co_await n.open<player>("total");
-        auto changes = total.watch(dunlin::saved);
-        for (;;) {
-            auto one = co_await changes.next();
-            if (!one) break;
-            auto r = one->receipt();
-            if (!r.is_saved()) fail("watch(saved) told of what is not saved");
-        }
+    void fail(std::string const& what_broke);
+    bool is_safe(std::size_t i) const;
+    std::size_t build_of(std::size_t i) const { return what.builds && i % 2 ? 2 : 1; }
+    std::size_t any() { return std::size_t(chance.below(c.size())); }
+    std::string name_of(std::size_t i) const { return "n" + std::to_string(i); }
+    void note(std::size_t i, char const* text, std::uint64_t a = 0, std::uint64_t b = 0) {
+        c.time().note(name_of(i), text, a, b);
     }
 
-    awaitable<void> unless_dead(std::size_t i, awaitable<void> life) {
-        try {
-            co_await std::move(life);
-        } catch (boost::system::system_error const&) { // its disk has died: soon it will
-            if (!c.disk(i).dead()) throw;
-        }
-    }
+    // life.cpp: what a program does with its node
+    void live(std::size_t i);
+    awaitable<void> unless_dead(std::size_t i, awaitable<void> work);
+    awaitable<void> watches(dunlin::node& n, run_record& mine);
+    awaitable<void> writes(dunlin::node& n, std::size_t i, run_record& mine);
+    awaitable<void> turn(dunlin::node& n, std::size_t i, run_record& mine, dunlin::ref<books> b);
+    awaitable<void> play(dunlin::node& n, std::size_t i);
+    template <class T> awaitable<void> play_with(dunlin::node& n, std::string key);
+    template <class T> awaitable<dunlin::ref<T>> try_open(dunlin::node& n, std::string key);
+    void trade(dunlin::node& n, books& b);
+    struct written {
+        std::string line, erased;
+        long made = 0;
+    };
+    std::optional<dunlin::receipt> write(dunlin::node& n, run_record& mine, books& b, written& w);
+    void tolerate(boost::system::error_code ec);
 
-    awaitable<void> writes(dunlin::node& n, std::size_t i, std::size_t run) {
-        for (;;) {
-            co_await n.ready();
-            dunlin::ref<player> total = co_await n.open<player>("total");
-            dunlin::ref<player> left = co_await n.open<player>("left");
-            dunlin::ref<player> right = co_await n.open<player>("right");
-            auto key = "p" + std::to_string(chance.below(40));
-            dunlin::ref<player> some = co_await n.open<player>(key);
-            auto r = acts(n, counts[i][run], *total, left, right, *some);
-            auto want = counts[i][run].attempted;
-            if (!r) continue; // overloaded: ready() waits
-            if (chance.happens(0.6)) {
-                co_await r->saved();
-                counts[i][run].confirmed = std::max(counts[i][run].confirmed, want);
-            }
-            auto pause = std::chrono::milliseconds(chance.below(40));
-            co_await c.time().sleep(pause);
-        }
-    }
+    // trouble.cpp: what goes wrong
+    void step();
+    void partition();
+    void wire_faults();
+    void die(std::size_t i);
+    void die_all();
+    void start(std::size_t i);
+    void tend();
+    void move_file_aside(std::size_t i);
+    void pause(std::size_t i);
+    void release_due();
+    void disk_trouble(std::size_t i);
+    void rot();
+    void clock_trouble(std::size_t i);
+    void copy_trouble();
+    void end_twins();
 
-    std::optional<dunlin::receipt> acts(dunlin::node& n, run_count& mine, player& total, dunlin::ref<player>& left,
-                                        dunlin::ref<player>& right, player& some) {
-        if (long(left->score) + long(right->score) != 0) fail("an atomic was seen half");
-        try {
-            total.bag[mine.key] += 1;
-            ++mine.attempted; // made: nothing comes between the two
-            play(some);
-            auto r = n.seal();
-            trade(n, left, right);
-            return r;
-        } catch (boost::system::system_error const& e) {
-            if (e.code() != dunlin::make_error_code(dunlin::node_errc::overloaded)) throw;
-            return std::nullopt;
-        }
-    }
-
-    void trade(dunlin::node& n, dunlin::ref<player>& left, dunlin::ref<player>& right) {
-        auto sum = long(chance.below(100));
-        auto how = chance.below(4);
-        try {
-            n.atomic([&] {
-                left->score -= sum, left->friends.insert("t"), left->name = "trade";
-                if (how == 1) return false;
-                if (how == 2) throw 1;
-                right->score += sum;
-                return true;
-            });
-        } catch (int) {}
-    }
-
-    void play(player& p) {
-        auto what = "e" + std::to_string(chance.below(4));
-        switch (chance.below(9)) {
-        case 0: p.name = what; break;
-        case 1: p.score += 3; break;
-        case 2: p.friends.insert(what); break;
-        case 3: p.friends.erase(what); break;
-        case 4: p.bag[what] += 2; break;
-        case 5: p.bag.erase(what); break;
-        case 6: p.online = true; break;
-        case 7: p.online = false; break;
-        case 8: p.name = std::string(2000, 'x'); break;
-        }
-    }
-
-    void step() {
-        switch (chance.below(12)) {
-        case 0: {
-            auto i = any();
-            if (!c.running(i)) break;
-            if (chance.happens(0.3)) {
-                c.disk(i).cut_power_after(1 + chance.below(30));
-                c.advance(std::chrono::milliseconds(chance.below(300)));
-                c.crash(i);
-            } else if (chance.happens(0.6))
-                c.crash(i);
-            else
-                c.kill(i);
-            break;
-        }
-        case 1:
-        case 2: {
-            auto i = any();
-            if (!c.running(i)) c.restart(i), live(i);
-            break;
-        }
-        case 3: c.partition({any()}, {}); break;
-        case 4: c.heal(); break;
-        case 5: c.wire().set_faults(dunlin::sim::faults::harsh(chance)); break;
-        case 6: c.wire().reset("n" + std::to_string(any()), "n0"); break;
-        default: c.advance(std::chrono::milliseconds(chance.below(1500)));
-        }
-        c.advance(std::chrono::milliseconds(chance.below(200)));
-        compare();
-    }
-
-    /// Whoever has the same vector, before and after its digest was computed, has the same digest.
-    void compare() {
-        std::map<std::map<std::string, std::uint64_t>, std::pair<std::size_t, std::string>> seen;
-        for (std::size_t i = 0; i < nodes; ++i) {
-            if (!c.running(i) || !chance.happens(0.3)) continue;
-            auto before = c.vector(i);
-            auto digest = c.digest(i);
-            if (c.vector(i) != before) continue;
-            auto [it, fresh] = seen.try_emplace(before, i, digest);
-            if (!fresh && it->second.second != digest) fail("equal vectors, unequal digests: n" + std::to_string(it->second.first) + " and n" + std::to_string(i) + "\n" + c.describe());
-        }
-    }
-
-    void heal() {
-        if (!failure.empty()) return;
-        c.heal();
-        c.wire().set_faults(dunlin::sim::faults());
-        for (std::size_t i = 0; i < nodes; ++i) { // nobody writes any more
-            if (c.running(i)) c.kill(i);
-            c.restart(i);
-        }
-        if (!c.settle(std::chrono::minutes(3))) return fail("no convergence\n" + c.describe());
-        for (std::size_t i = 0; i < nodes; ++i)
-            for (auto& run : counts[i]) check(run, nodes - 1 - i);
-        if (score(c, 0, "left") + score(c, 0, "right") != 0) fail("an atomic was applied half");
-    }
-
-    void check(run_count const& run, std::size_t at) {
-        long there = look(c, at, "total", [&](player& p) -> long { return p.bag[run.key]; });
-        if (there < run.confirmed || there > run.attempted)
-            fail("run " + run.key + " confirmed " + std::to_string(run.confirmed) + ", attempted " +
-                 std::to_string(run.attempted) + ", there are " + std::to_string(there));
-        lost += run.attempted - there;
-    }
+    // checks.cpp: what must hold
+    void compare();
+    std::string digest_soon(std::size_t i);
+    std::string told_by(std::size_t i);
+    std::string difference(std::size_t a, std::size_t b);
+    void heal();
+    void check_end();
+    void check_silence();
+    void check_bounds(std::size_t i);
 };
 
 } // namespace clusters

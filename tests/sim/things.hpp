@@ -1,0 +1,159 @@
+// What the histories replicate: one struct whose changes are checked word by word, and a struct of everything nested
+// in two builds of one service.
+//
+//   books    an account of what each run did: counted, listed, traded, overwritten; nobody erases it
+//   thing    every type inside every other, changed at random; `one` and `two` are builds that declare other fields
+//   novelty  a type that only the second build has
+#pragma once
+#include "cluster_fixture.hpp"
+
+namespace clusters {
+
+struct books {
+    dunlin::map<std::string, dunlin::counter> made; // by run: its changes
+    dunlin::map<std::string, dunlin::counter> seen; // by run: what it saw of `clock` when it wrote
+    dunlin::set<std::string> lines;                 // each inserted once, and erased at most once by each node
+    dunlin::latest<std::string> last;               // never the same twice
+    dunlin::counter clock;
+    dunlin::counter left, right; // their sum is 0 after each atomic
+};
+DUNLIN_OBJECT(books, made, seen, lines, last, clock, left, right)
+
+namespace one {
+struct item {
+    dunlin::latest<std::string> label;
+    dunlin::counter uses;
+    dunlin::set<std::string> tags;
+    dunlin::flag bound;
+};
+DUNLIN_OBJECT_AS("item", item, label, uses, tags, bound)
+
+struct thing {
+    dunlin::latest<std::string> name;
+    dunlin::counter score;
+    dunlin::flag on;
+    dunlin::set<std::string> tags;
+    dunlin::map<std::string, dunlin::counter> bag;
+    dunlin::map<std::string, dunlin::map<std::string, dunlin::set<std::string>>> deep;
+    dunlin::map<std::string, item> items;
+    dunlin::map<std::int64_t, dunlin::map<std::string, item>> shelves;
+    dunlin::map<std::string, dunlin::flag> flags;
+    item best;
+};
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, best)
+} // namespace one
+
+namespace two { // has lost two fields and got three
+struct item {
+    dunlin::latest<std::string> label;
+    dunlin::set<std::string> tags;
+    dunlin::flag bound;
+    dunlin::latest<std::int64_t> weight;
+};
+DUNLIN_OBJECT_AS("item", item, label, tags, bound, weight)
+
+struct thing {
+    dunlin::map<std::string, item> items;
+    dunlin::latest<std::string> name;
+    dunlin::counter score;
+    dunlin::flag on;
+    dunlin::set<std::string> tags;
+    dunlin::map<std::string, dunlin::counter> bag;
+    dunlin::map<std::string, dunlin::map<std::string, dunlin::set<std::string>>> deep;
+    dunlin::map<std::string, dunlin::counter> more;
+    dunlin::set<std::int64_t> numbers;
+    item best;
+};
+DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best)
+
+struct novelty {
+    dunlin::map<std::string, dunlin::map<std::string, dunlin::counter>> sums;
+    dunlin::latest<std::string> name;
+};
+DUNLIN_OBJECT_AS("novelty", novelty, sums, name)
+} // namespace two
+
+using chance_source = dunlin::sim::generator;
+inline std::string any_of(chance_source& c, char const* prefix, std::uint64_t n) {
+    return prefix + std::to_string(c.below(n));
+}
+
+template <class Item> void change_item(Item& x, chance_source& c) {
+    switch (c.below(7)) {
+    case 0: x.label = any_of(c, "label ", 9); break;
+    case 1: x.label.reset(); break;
+    case 2: x.tags.insert(any_of(c, "t", 4)); break;
+    case 3: x.tags.erase(any_of(c, "t", 4)); break;
+    case 4: x.tags.clear(); break;
+    case 5: x.bound = c.happens(0.5); break;
+    default:
+        if constexpr (requires { x.uses; }) {
+            if (c.happens(0.2))
+                x.uses.reset();
+            else
+                x.uses += long(c.below(9)) - 4;
+        } else
+            x.weight = std::int64_t(c.below(100));
+    }
+}
+
+template <class Thing> void change_common(Thing& t, chance_source& c) {
+    auto k = any_of(c, "k", 4), e = any_of(c, "e", 4);
+    switch (c.below(20)) {
+    case 0: t.name = c.happens(0.1) ? std::string(3000, 'x') : e; break;
+    case 1: t.name.reset(); break;
+    case 2: t.score += long(c.below(9)) - 4; break;
+    case 3: t.score.reset(); break;
+    case 4: t.on = c.happens(0.5); break;
+    case 5: t.tags.insert(e); break;
+    case 6: t.tags.erase(e); break;
+    case 7: t.tags.clear(); break;
+    case 8:
+    case 9: t.bag[k] += 2; break;
+    case 10: t.bag.erase(k); break;
+    case 11: t.deep[k][e]->insert(e); break;
+    case 12: t.deep[k]->erase(e); break;
+    case 13: t.deep.erase(k); break;
+    case 14:
+    case 15: change_item(*t.items[k].operator->(), c); break;
+    case 16: t.items.erase(k); break;
+    case 17: t.items.clear(); break;
+    case 18: change_item(t.best, c); break;
+    case 19: t.bag.clear(); break;
+    }
+}
+
+inline void change_thing(one::thing& t, chance_source& c) {
+    auto k = any_of(c, "k", 3);
+    auto n = std::int64_t(c.below(3)) - 1;
+    switch (c.below(12)) {
+    case 0: change_item(*t.shelves[n][k].operator->(), c); break;
+    case 1: t.shelves[n]->erase(k); break;
+    case 2: t.shelves.erase(n); break;
+    case 3: t.flags[k] = c.happens(0.6); break;
+    case 4: t.flags.erase(k); break;
+    default: change_common(t, c);
+    }
+}
+
+inline void change_thing(two::thing& t, chance_source& c) {
+    switch (c.below(10)) {
+    case 0: t.more[any_of(c, "k", 3)] += 1; break;
+    case 1: t.more.clear(); break;
+    case 2: t.numbers.insert(std::int64_t(c.below(5))); break;
+    case 3: t.numbers.erase(std::int64_t(c.below(5))); break;
+    default: change_common(t, c);
+    }
+}
+
+inline void change_thing(two::novelty& t, chance_source& c) {
+    auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
+    switch (c.below(5)) {
+    case 0: t.name = e; break;
+    case 1: t.sums.erase(k); break;
+    case 2: t.sums[k]->erase(e); break;
+    default: t.sums[k][e] += 1;
+    }
+}
+
+} // namespace clusters
