@@ -4,7 +4,7 @@
 #   tests/tidy_test.cpp                          tidy_tests
 #   tests/sim/*_main.cpp                         dunlin_sim
 #   tests/conformance/*.cpp                      conformance
-#   tests/fuzz/*_fuzz.cpp                        fuzz_NAME, each with tests/fuzz/driver.cpp
+#   tests/fuzz/*_fuzz.cpp                        fuzz_NAME, with tests/fuzz/driver.cpp or, in the preset fuzz, libfuzzer.cpp
 #   benchmarks/{crdt,net,lib}/*_bench.cpp        crdt_bench, net_bench, lib_bench
 #   examples/demo*.cpp                           demo
 #   examples/NAME_test.cpp, examples/NAME.cpp    NAME_test (GoogleTest), NAME
@@ -61,8 +61,12 @@ dunlin_files(fuzzers tests/fuzz/*_fuzz.cpp)
 foreach(file ${fuzzers})
   get_filename_component(name ${file} NAME_WE)
   string(REGEX REPLACE "_fuzz$" "" name ${name})
-  dunlin_program(fuzz_${name} ${file} tests/fuzz/driver.cpp)
-  target_compile_definitions(fuzz_${name} PRIVATE DUNLIN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(DUNLIN_FUZZ)
+    dunlin_program(fuzz_${name} ${file} tests/fuzz/libfuzzer.cpp)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    dunlin_program(fuzz_${name} ${file} tests/fuzz/driver.cpp)
+  endif()
   set_target_properties(fuzz_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   add_dependencies(unit fuzz_${name})
 endforeach()

@@ -25,6 +25,7 @@ void raise(counter::slot& mine, counter::slot const& theirs) {
         return;
     }
     if (theirs.at.number() > mine.at.number()) mine.at = theirs.at, mine.sum = theirs.sum;
+    if (mutant("counter_keeps_all_of_who_went_on") && mine.at.number() > theirs.base_number) return;
     if (theirs.base_number > mine.base_number) mine.base_number = theirs.base_number, mine.base_sum = theirs.base_sum;
 }
 } // namespace
@@ -165,9 +166,11 @@ public:
         auto mine = c.find(f.self());
         bool full = mine.cancelled() ||
                     (mutant("counter_equal_sums_open_epoch") && mine.base_number && mine.base_sum == mine.sum);
-        bool fresh = added && (!mine.at || full || c.erased_);
+        bool carries = mutant("counter_carries_the_rest_over") && added && mine.base_number && !full && !c.erased_;
+        bool fresh = added && (!mine.at || full || carries || c.erased_);
         f.out.u(cancelled.size() * 4 + fresh * 2 + (added != 0));
         if (added) {
+            if (carries) added += mine.sum - mine.base_sum;
             mine = fresh ? counter::slot{f.at, f.at.number(), std::int64_t(added), 0, 0} : mine;
             if (!fresh) mine.at = f.at, mine.sum = std::int64_t(mine.sum + added);
             f.out.i(mine.sum);

@@ -58,7 +58,7 @@ void dot_set::join(dot_set const* theirs, version_vector const& my_vector, versi
     many result;
     each([&](dot d) {
         auto other = theirs ? theirs->find(d.slot()) : dot();
-        if (other == d || !their_vector.covers(d)) result.push_back(d);
+        if (other == d || !their_vector.covers(d) || mutant("set_join_keeps_removed")) result.push_back(d);
     });
     if (theirs)
         theirs->each([&](dot d) {

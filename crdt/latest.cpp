@@ -96,6 +96,7 @@ public:
         }
         f.out.u(r.size() * 2 + 1), f.put(r);
         x.stamp_ = std::max(f.stamp, first || seen == ~std::uint64_t(0) ? seen : seen + 1);
+        if (mutant("latest_stamp_forgets_what_was_seen")) x.stamp_ = f.stamp;
         x.at_ = f.at;
         f.out.u(x.stamp_ - f.stamp);
         put_own(v, f.out);

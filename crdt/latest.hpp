@@ -86,7 +86,7 @@ template <value T> class latest : public register_body {
     };
     void write() {
         if (!begin_write()) return;
-        if (auto log = undo()) log->push_back(std::make_unique<step>(*this));
+        if (auto log = undo(); log && !mutant("undo_forgets_a_register")) log->push_back(std::make_unique<step>(*this));
     }
 
 public:

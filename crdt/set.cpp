@@ -1,4 +1,5 @@
 #include "set.hpp"
+#include "mutant.hpp"
 #include <boost/json/value.hpp>
 
 namespace dunlin {
@@ -82,7 +83,8 @@ public:
         auto& r = *x.rows_;
         auto start = f.out.size();
         removal gone;
-        if (r.cleared && !f.erased) collect(v, gone);
+        bool lost = mutant("erase_is_lost_when_made_again") && !r.changed.empty();
+        if (r.cleared && !f.erased && !lost) collect(v, gone);
         r.before.reset();
         r.cleared = false;
         std::vector<std::uint32_t> sweep;
@@ -107,7 +109,7 @@ public:
         }
         std::sort(sweep.begin(), sweep.end(), std::greater<>());
         for (auto p : sweep) r.elements.erase(p);
-        if (!said && gone.empty()) return f.out.resize(start), settle(x, false);
+        if (!said && gone.empty()) return f.out.resize(start + mutant("flush_leaves_a_byte")), settle(x, false);
         f.out.patch(start, said * 2 + !gone.empty());
         return settle(x, true);
     }
@@ -118,7 +120,7 @@ public:
             auto& r = *x.rows_;
             std::vector<std::uint32_t> sweep;
             for (auto p : r.changed) {
-                if (r.elements[p].payload.empty()) sweep.push_back(p);
+                if (r.elements[p].payload.empty() && !mutant("undo_keeps_additions")) sweep.push_back(p);
                 r.elements[p].key.mark(body::settled);
             }
             r.changed.clear();
@@ -222,7 +224,8 @@ public:
         std::string last;
         for (std::uint64_t k = 0; k < n && l.in.ok(); ++k) {
             auto element = cut_value(l.in, element_);
-            if (!l.in.ok() || !check_value(element_, element) || (k && element <= last)) return l.in.fail();
+            if (!l.in.ok() || !check_value(element_, element) || (k && element <= last && !mutant("codec_takes_a_key_twice")))
+                return l.in.fail();
             last.assign(element);
             auto d = l.dots();
             if (d.empty()) return l.in.fail();
@@ -255,9 +258,11 @@ private:
         row.payload.each([&](dot d) {
             if (!in || d.slot() != f.self()) r.add(d); // the author's own older dot is implied by the new one
         });
-        if (in)
+        if (in && mutant("set_insert_keeps_old_dots"))
+            row.payload.put(f.at);
+        else if (in)
             row.payload.assign(f.at);
-        else if (r.empty())
+        else if (r.empty() || mutant("set_erase_is_not_told"))
             return false; // put in and taken out in one turn
         put_value(f.out, element_, row.key.view());
         f.out.u(r.size() * 2 + in);

@@ -1,4 +1,5 @@
 #include "struct.hpp"
+#include "value.hpp"
 #include <boost/json/value.hpp>
 
 namespace dunlin {
@@ -269,8 +270,12 @@ void struct_part::to_json(void const* v, boost::json::value& out) const {
     std::sort(declared.begin(), declared.end(), [](auto a, auto b) { return a->number < b->number; });
     for (auto m : declared) m->type->to_json(at(v, m->offset), o[m->name]);
     if (auto x = unknown(v))
-        for (auto& i : *x)
-            if (i.type->live(i.value)) i.type->to_json(i.value, o[*i.name]);
+        for (auto& i : *x) {
+            if (!i.type->live(i.value)) continue;
+            auto name = json_name(*i.name);
+            if (o.contains(name)) name = json_name(*i.name + ":" + i.type->kind()); // two kinds are two fields
+            i.type->to_json(i.value, o[name]);
+        }
 }
 
 std::size_t struct_part::heap_bytes(void const* v) const {

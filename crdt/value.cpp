@@ -2,6 +2,7 @@
 #include "passage.hpp"
 #include <bit>
 #include <boost/json/value.hpp>
+#include <charconv>
 #include <cmath>
 
 namespace dunlin {
@@ -142,7 +143,7 @@ void value_to_json(char kind, bytes_view value, boost::json::value& out) {
         auto name = in.bytes(), kinds = in.bytes();
         if (kinds.size() != 1) return;
         auto bytes = cut_value(in, kinds[0]);
-        value_to_json(kinds[0], bytes, o[boost::json::string_view(name.data(), name.size())]);
+        value_to_json(kinds[0], bytes, o[json_name(name)]);
     }
 }
 
@@ -155,13 +156,16 @@ std::string value_to_key(char kind, bytes_view value) {
         return std::to_string(in.u());
     case 'b':
         return value == bytes_view("\1", 1) ? "true" : "false";
-    case 'd':
-        return std::to_string(bits_double(in.u64()));
+    case 'd': { // the shortest that is this number and no other
+        char digits[32];
+        return {digits, std::to_chars(digits, digits + sizeof digits, bits_double(in.u64())).ptr};
+    }
     case 's':
-        if (is_utf8(value)) return std::string(value);
-        break;
+        return json_name(value);
     }
     return "$bytes:" + base64(value);
 }
+
+std::string json_name(bytes_view name) { return is_utf8(name) ? std::string(name) : "$bytes:" + base64(name); }
 
 } // namespace dunlin

@@ -42,6 +42,8 @@ bool check_value(char kind, bytes_view value, unsigned depth = 0);
 void value_to_json(char kind, bytes_view value, boost::json::value& out);
 /// For keys of JSON objects: strings as they are, numbers in digits.
 std::string value_to_key(char kind, bytes_view value);
+/// A name in JSON, which is UTF-8: as it is, or "$bytes:" and base64.
+std::string json_name(bytes_view name);
 
 /// Well-formed UTF-8: no surrogates, no longer forms than needed, nothing above U+10FFFF.
 bool is_utf8(bytes_view b);

@@ -64,10 +64,16 @@ bool cold_deltas::read(bytes_view records, std::function<bool(record const&)> co
     decoder in(records);
     record r;
     while (in.ok() && !in.done()) {
-        r.row = in.u(), r.writer = std::uint32_t(in.u()), r.number = in.u(), r.stamp = in.u64();
+        auto writer = [&in] {
+            auto n = in.u();
+            if (n > 0xFFFFFFFF) in.fail();
+            return std::uint32_t(n);
+        };
+        r.row = in.u(), r.writer = writer(), r.number = in.u(), r.stamp = in.u64();
         r.writers.clear();
-        for (auto n = in.count(); n && in.ok(); --n) r.writers.push_back(std::uint32_t(in.u()));
+        for (auto n = in.count(); n && in.ok(); --n) r.writers.push_back(writer());
         r.delta = in.bytes();
+        if (r.number == 0 || r.number > dot::number_max) in.fail(); // it would reach into the slot of a dot
         if (!in.ok() || !f(r)) return false;
     }
     return in.ok();

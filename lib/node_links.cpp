@@ -237,8 +237,8 @@ std::string node_body::address() const { return links_ ? links_->address() : std
 
 std::string node_body::status() {
     boost::json::object out;
-    out["node"] = hex_of(id_), out["name"] = options_.name(), out["address"] = address();
-    out["run"] = writer_.run, out["file"] = options_.data();
+    out["node"] = hex_of(id_), out["name"] = json_name(options_.name()), out["address"] = address();
+    out["run"] = writer_.run, out["file"] = json_name(options_.data());
     auto& spaces = out["spaces"].emplace_object();
     for (auto& [name, s] : spaces_) {
         auto& one = spaces[name].emplace_object();
@@ -257,13 +257,13 @@ std::string node_body::status() {
     if (!links_) return boost::json::serialize(out);
     for (auto& p : links_->roster()) {
         auto& one = roster.emplace_back(boost::json::object()).as_object();
-        one["node"] = hex_of(p.node), one["name"] = p.name,
-        one["address"] = p.addresses.empty() ? "" : p.addresses.front();
+        one["node"] = hex_of(p.node), one["name"] = json_name(p.name),
+        one["address"] = p.addresses.empty() ? std::string() : json_name(p.addresses.front());
         one["member"] = links_->is_member(p.node);
     }
     for (auto& l : links_->links()) {
         auto& one = list.emplace_back(boost::json::object()).as_object();
-        one["node"] = hex_of(l.node), one["name"] = l.name, one["address"] = l.address, one["secure"] = l.secure;
+        one["node"] = hex_of(l.node), one["name"] = json_name(l.name), one["address"] = l.address, one["secure"] = l.secure;
         one["tool"] = l.tool, one["unsent_bytes"] = l.unsent_bytes;
     }
     return boost::json::serialize(out);

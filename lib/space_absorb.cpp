@@ -37,7 +37,8 @@ void space_body::schema_changed(bytes_view delta) {
 bool space_body::check_delta(entry const& e, entry_body const& body) {
     boost::unordered_flat_set<std::pair<bytes_view, bytes_view>> named;
     return each_object_delta(body.delta, [&](object_delta const& one) {
-        if (!is_utf8(one.type) || !is_utf8(one.key) || !named.insert({one.type, one.key}).second) return false;
+        bool fresh = named.insert({one.type, one.key}).second || mutant("codec_takes_an_object_twice");
+        if (!is_utf8(one.type) || !is_utf8(one.key) || !fresh) return false;
         if (one.type == schema_name) schema_changed(one.delta);
         auto& type = make_type(one.type, nullptr, false);
         decoder in(one.delta);

@@ -329,7 +329,9 @@ writer_names space_body::disk_names() {
                 out.u(store_->intern(name_kind::writer, view_of_writer(table_.id(slot))));
             },
             [this](decoder& in) {
-                auto bytes = store_->name(name_kind::writer, std::uint32_t(in.u()));
+                auto number = in.u();
+                if (number > name_number_max) return writers::none;
+                auto bytes = store_->name(name_kind::writer, std::uint32_t(number));
                 decoder id(bytes);
                 auto w = read_writer(id);
                 return id.finished() ? table_.intern(w) : writers::none;

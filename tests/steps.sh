@@ -228,6 +228,12 @@ demo() { # ends well, and says so on its last line
     tail -n 1 "$logs/demo.printed" | grep -E '^converged: 5 of 5 nodes, digest [0-9a-f]{64}$'
 }
 
+fuzz_replay() { # NAME COUNT
+    mkdir -p "tests/fuzz/corpus/$1"
+    (cd "$logs" && "$top/build/asan/fuzz_$1" "$top/tests/fuzz/corpus/$1" -runs="$2")
+}
+
+judge() { bash tests/conformance/judge.sh build/release/conformance "$DUNLIN_CONFORMANCE"; }
 conformance() { build/release/conformance "$DUNLIN_CONFORMANCE"; }
 
 all_tests() {
@@ -238,14 +244,17 @@ all_tests() {
     snippets
     step 'planted bugs: list and sources agree' bash tests/mutants.sh --check
     for program in tests/fuzz/*_fuzz.cpp; do
-        program=fuzz_$(basename "$program" _fuzz.cpp)
-        step "$program for 3 seconds" "build/asan/$program" 3
+        program=$(basename "$program" _fuzz.cpp)
+        step "fuzz_$program: its corpus, and 3000 inputs damaged" fuzz_replay "$program" 3000
     done
 
     build_step release all $(programs_with heavy_)
     for program in $(programs_with heavy_); do gtest release "$program" 'heavy_*:*/heavy_*'; done
     if has 'tests/conformance/*.cpp'; then
-        if [ -d "$DUNLIN_CONFORMANCE" ]; then step conformance conformance; else skip conformance "no folder $DUNLIN_CONFORMANCE"; fi
+        if [ -d "$DUNLIN_CONFORMANCE" ]; then
+            step conformance conformance
+            step 'conformance: it judges variants' judge
+        else skip conformance "no folder $DUNLIN_CONFORMANCE"; fi
     fi
     consumers
     if has 'examples/demo*.cpp'; then step demo demo; fi

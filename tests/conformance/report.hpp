@@ -1,10 +1,12 @@
 // Report: what passed, failed and was skipped in one file of other people's results.
 #pragma once
+#include <boost/json/fwd.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace conformance {
@@ -35,29 +37,31 @@ public:
             ++passed;
         } catch (not_here const& e) { skip(e.what()); } catch (std::exception const& e) {
             ++failed;
-            failures_.push_back(what + ": " + e.what());
+            auto why = std::string_view(e.what());
+            failures_.push_back(what + ": " + std::string(why.substr(0, why.find('\n'))));
         }
     }
     void skip(std::string const& reason, unsigned n = 1) { skipped += n, reasons_[reason] += n; }
 
     void print() const {
-        constexpr std::size_t shown = 20;
+        constexpr std::size_t shown = 20, letters = 600;
         for (std::size_t n = 0; n < failures_.size() && n < shown; ++n)
-            std::printf("%s: %s\n", name_.c_str(), failures_[n].c_str());
+            std::printf("%s: %s\n", name_.c_str(), failures_[n].substr(0, letters).c_str());
         if (failures_.size() > shown) std::printf("%s: and %zu more\n", name_.c_str(), failures_.size() - shown);
         std::string why;
-        for (auto& [reason, n] : reasons_) why += (why.empty() ? "" : "; ") + std::to_string(n) + " " + reason;
+        for (auto& [reason, n] : reasons_)
+            why += (why.empty() ? "" : "; ") + (skipped == n ? "" : std::to_string(n) + " ") + reason;
         std::printf("%s: %u passed, %u failed, %u skipped%s\n", name_.c_str(), passed, failed, skipped,
                     why.empty() ? "" : (" (" + why + ")").c_str());
     }
 };
 
-using files = std::filesystem::path;
-report histories(files const& file);
-report scenarios(files const& file);
-report strings(files const& file);
-report hostile(files const& folder);
-
-std::string contents(files const& file);
+// One function a format; each adds its cases to the report of the file.
+void histories(std::string const& lines, report& r);
+void scenarios(boost::json::array const& all, report& r);
+void noise_vectors(boost::json::array const& all, report& r);
+void wycheproof(boost::json::object const& file, report& r);
+void strings(std::vector<std::string> const& all, std::string const& what, report& r);
+void hostile(std::string const& bytes, report& r);
 
 } // namespace conformance

@@ -1,8 +1,13 @@
 // Subject: one object that can be every type of the histories, and the operations and values of both formats on it.
 #pragma once
-#include "../crdt/rig.hpp"
 #include "report.hpp"
 #include <boost/json.hpp>
+#include <dunlin/crdt/counter.hpp>
+#include <dunlin/crdt/flag.hpp>
+#include <dunlin/crdt/latest.hpp>
+#include <dunlin/crdt/map.hpp>
+#include <dunlin/crdt/object.hpp>
+#include <dunlin/crdt/set.hpp>
 
 namespace conformance {
 
@@ -28,9 +33,10 @@ struct subject {
     dunlin::set<std::string> elements;
     dunlin::flag on;
     dunlin::latest<std::string> value;
+    dunlin::map<std::string, dunlin::latest<std::string>> fields;
     tree<nested> keys;
 };
-DUNLIN_OBJECT(subject, number, elements, on, value, keys)
+DUNLIN_OBJECT(subject, number, elements, on, value, fields, keys)
 
 } // namespace conformance
 
@@ -167,48 +173,6 @@ template <unsigned N> json::value read(tree<N> const& x) {
         for (auto [k, v] : x.maps) all[k] = read(v);
     return all;
 }
-/// The concurrent writes that latest keeps beside the one it shows, out of its state.
-inline json::value siblings(rig::replica const& r) {
-    json::array all;
-    auto bytes = r.save().member("value", "Rs");
-    dunlin::decoder in(bytes);
-    for (auto n = bytes.empty() ? 0 : in.u(); n; --n) in.u(), in.u(), in.u(), all.emplace_back(std::string(in.bytes()));
-    return all;
-}
-
-inline void change(rig::replica& r, std::string_view type, json::array const& op) {
-    auto& x = r.get<subject>();
-    switch (kind_of(type)) {
-    case 'c':
-        return change(x.number, op);
-    case 's':
-        return change(x.elements, op);
-    case 'f':
-        return change(x.on, op);
-    case 'r':
-        return change(x.value, op);
-    case 'm':
-        return change(x.keys, op);
-    }
-    no_type(type);
-}
-inline json::value read(rig::replica& r, std::string_view type) {
-    auto& x = r.get<subject>();
-    switch (kind_of(type)) {
-    case 'c':
-        return x.number.value();
-    case 's':
-        return elements(x.elements);
-    case 'f':
-        return x.on.value();
-    case 'r':
-        return siblings(r);
-    case 'm':
-        return read(x.keys);
-    }
-    no_type(type);
-}
-
 /// Lists without order and without doubles; in maps no children in which nothing is (others show them for a while).
 inline json::value plain(json::value const& v, bool child = false) {
     if (v.is_array()) {

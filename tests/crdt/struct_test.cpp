@@ -257,6 +257,18 @@ TEST(structs, one_name_with_two_kinds_keeps_both) {
     EXPECT_EQ(b.get<second_kind>().n, "five");
     EXPECT_NE(a.save().member("n", "C"), "");
     EXPECT_NE(a.save().member("n", "Rs"), "");
+    EXPECT_EQ(boost::json::serialize(a.json()), R"({"n":5,"n:Rs":"five"})");
+    EXPECT_EQ(boost::json::serialize(b.json()), R"({"n":"five","n:C":5})");
+}
+
+TEST(structs, a_field_whose_name_is_no_utf8_is_shown_as_bytes) {
+    dunlin::shapes s;
+    ASSERT_TRUE(s.add("changed", "\xff\xfe", "F"));
+    replica a(writer(1), {&dunlin::struct_of<first_kind>()}, 0, &s);
+    dunlin::encoder off; // an entry of a program that has it: on
+    off.u(2), off.u32(dunlin::field_id("\xff\xfe", "F")), off.bytes("\1");
+    ASSERT_EQ(a.absorb({writer(2), 1, 1, {writer(2)}, {}, {{0, off.take()}}}), absorbed::yes);
+    EXPECT_EQ(boost::json::serialize(a.json()), R"({"n":0,"$bytes://4=":true})");
 }
 
 TEST(structs, an_empty_new_member_changes_no_byte) {

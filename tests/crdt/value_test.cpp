@@ -143,6 +143,17 @@ TEST(value, json_shows_every_kind) {
     EXPECT_EQ(value_to_key('i', bytes_of(std::int64_t(-7))), "-7");
     EXPECT_EQ(value_to_key('s', "plain"), "plain");
     EXPECT_EQ(value_to_key('s', "\xff"), "$bytes:/w==");
+    EXPECT_EQ(value_to_key('d', bytes_of(1e-300)), "1e-300");
+    EXPECT_NE(value_to_key('d', bytes_of(0.1)), value_to_key('d', bytes_of(0.1 + 1e-17 * 4)));
+}
+
+TEST(value, a_name_that_is_no_utf8_is_shown_as_bytes) {
+    encoder odd;
+    odd.u(1), odd.bytes("\xff"), odd.bytes("i"), odd.i(7);
+    ASSERT_TRUE(check_value('v', odd.view()));
+    boost::json::value out;
+    value_to_json('v', odd.view(), out);
+    EXPECT_EQ(boost::json::serialize(out), R"({"$bytes:/w==":7})");
 }
 
 TEST(value, utf8_is_told_from_what_is_not) {

@@ -1,6 +1,6 @@
-// A space in memory under a fixed writer and a standing clock: what it makes is the same in every run.
+// Golden space: a lone space whose program has a type for every kind, and the history that the golden files hold.
 #pragma once
-#include <boost/asio/io_context.hpp>
+#include "lone_space.hpp"
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
@@ -8,8 +8,6 @@
 #include <dunlin/crdt/object.hpp>
 #include <dunlin/crdt/set.hpp>
 #include <dunlin/lib/roster.hpp>
-#include <dunlin/lib/schema.hpp>
-#include <dunlin/lib/space_body.hpp>
 #include <gtest/gtest.h>
 
 namespace golden {
@@ -69,109 +67,17 @@ struct whole {
 };
 DUNLIN_OBJECT_AS("golden.whole", whole, gold, home)
 
-class still_clock final : public dunlin::clock {
-    struct bell final : timer {
-        void expires_after(std::chrono::nanoseconds, std::function<void()>) override {}
-        void cancel() override {}
-    };
+using lone::writer_of;
 
-public:
-    std::chrono::nanoseconds steady_now() const override { return std::chrono::hours(1); }
-    std::chrono::milliseconds wall_now() const override { return std::chrono::milliseconds(1'700'000'000'000); }
-    std::unique_ptr<timer> make_timer(any_io_executor) override { return std::make_unique<bell>(); }
-};
-class same_chance final : public chance {
-public:
-    void fill(std::span<std::uint8_t> bytes) override { std::fill(bytes.begin(), bytes.end(), std::uint8_t(7)); }
-};
-
-inline writer_id writer_of(std::uint8_t n) {
-    writer_id w;
-    w.node.fill(n), w.run = n, w.nonce = 0x01020300u + n;
-    return w;
-}
-
-struct golden_space {
-    boost::asio::io_context io;
-    still_clock clock;
-    same_chance chance;
-    std::vector<space_message> sent;
-    std::vector<std::string> alarms;
-    std::shared_ptr<space_body> body;
-
-    explicit golden_space(std::uint8_t n) {
-        space_setup s;
-        s.name = "main", s.executor = io.get_executor(), s.clock = &clock, s.chance = &chance;
-        s.node = writer_of(n).node;
-        s.send = [this](peer_number, space_message&& m) { sent.push_back(std::move(m)); };
-        s.alarm = [this](std::string const& text) { alarms.push_back(text); };
-        body = std::make_shared<space_body>(std::move(s));
-        body->own(writer_of(n));
-    }
-    ~golden_space() { body->stop(); }
-    golden_space(golden_space const&) = delete;
-
-    /// The whole space as a peer is given it, a piece after the other.
-    std::vector<std::string> pieces() {
-        body->peer_up(1, writer_of(9).node, true);
-        std::vector<std::string> all;
-        word::state_pull next;
-        for (bool last = false; !last;) {
-            sent.clear();
-            body->receive(1, next);
-            io.restart(), io.poll();
-            auto chunk = std::find_if(sent.begin(), sent.end(),
-                                      [](auto& m) { return std::holds_alternative<word::state_chunk>(m); });
-            if (chunk == sent.end()) return ADD_FAILURE() << "no chunk", all;
-            auto& c = std::get<word::state_chunk>(*chunk);
-            all.push_back(c.bytes);
-            next.token = c.token, next.cursor = c.next, last = c.last;
-        }
-        return all;
-    }
-
-    template <class T> object& of(std::string const& key = "k") {
-        return *body->local(body->type_of(struct_of<T>(), true), key);
-    }
-    template <class T> T& get(std::string const& key = "k") { return *static_cast<T*>(of<T>(key).value()); }
-    template <class T> void erase(std::string const& key = "k") { body->erase(of<T>(key)); }
+struct golden_space : lone::space {
+    using lone::space::space;
 
     /// The program has the types: before anything is absorbed, since a type that is met later ends the turn.
     void know_types() {
         (void)of<sums>(), (void)of<flags>(), (void)of<registers>(), (void)of<sets>(), (void)of<maps>();
         (void)of<whole>(), (void)of<roster_entry>("00");
     }
-    /// The turn's entry, as a series of one.
-    series seal() {
-        body->seal();
-        auto& e = body->log().at(body->log().next_position() - 1);
-        series s;
-        s.writer = body->table().id(e.at.slot()), s.first = e.at.number(), s.first_stamp = e.stamp, s.prior = e.prior;
-        s.add(e.body);
-        return s;
-    }
-    void absorb(series const& s) {
-        auto prior = s.prior;
-        entry_body read;
-        for (series_cursor c(s); c.next();) {
-            auto& e = c.entry();
-            ASSERT_TRUE(read.read(e.body));
-            ASSERT_EQ(body->known().check(e, read, prior), verdict::connects);
-            ASSERT_TRUE(body->absorb(e, read)) << (alarms.empty() ? "" : alarms.back());
-            prior = prior_of(entry_hash(prior, e.writer, e.number, e.stamp, e.body));
-        }
-    }
-    std::string digest() {
-        std::string all;
-        body->digest([&](auto ec, std::string d) { all = ec ? ec.message() : d; });
-        return all;
-    }
-    std::string state(object const& o) { return encode_object(o, body->table(), full_names(body->table())); }
-    std::string heads() {
-        encoder out;
-        body->known().write(out);
-        return out.take();
-    }
+    void absorb(series const& s) { ASSERT_TRUE(take(s)) << (alarms.empty() ? "" : alarms.back()); }
 };
 
 // ---- the history: every kind of change of every type, concurrent ones too ------------------------------------------

@@ -169,6 +169,22 @@ TEST(hostile_entries, that_name_an_object_twice_are_refused_whole) {
     EXPECT_FALSE(b.get<flags>().on);
 }
 
+// A name with a brace in it was no kind, and made a type without a part.
+TEST(hostile_entries, may_call_an_object_anything_that_is_utf8) {
+    golden_space b(2);
+    std::uint32_t n = 1;
+    for (std::string type : {"a}b", "}", "{", "{}", "a{b}", "M", "\xc3\xa9"}) {
+        EXPECT_FALSE(takes(b, stranger_entry(stranger(n++)).says(type, "k", "on", "F", "\1").made())) << "without its line: " << type;
+        EXPECT_TRUE(b.body->kinds().add(type, "on", "F"));
+        EXPECT_TRUE(takes(b, stranger_entry(stranger(n++)).says(type, "k", "on", "F", "\1").made())) << type;
+    }
+    golden_space c(3);
+    for (std::string type : {"a}b", "}", "{", "{}", "a{b}", "M", "\xc3\xa9"}) c.body->kinds().add(type, "on", "F");
+    EXPECT_TRUE(c.take_state(b));
+    EXPECT_EQ(c.digest(), b.digest());
+    EXPECT_FALSE(takes(b, stranger_entry(stranger(n++)).says("\xff", "k", "on", "F", "\1").made()));
+}
+
 // The table of writers is as large as a member's patience; whoever is known, and we ourselves, go on.
 TEST(hostile_entries, that_fill_the_table_of_writers_stop_nobody_who_is_known_already) {
     golden_space a(1), b(2);
