@@ -5,6 +5,7 @@
 //   space's executor                                └─ heads, rows, series above the floor a row at a time; own; start
 //
 // Only what a space's own executor tells it needs no lock: so nothing that reads the file knows a space.
+#include "../crdt/mutant.hpp"
 #include "log_row.hpp"
 #include "node_body.hpp"
 #include <boost/asio/post.hpp>
@@ -83,6 +84,7 @@ store_options node_body::file_options() const {
     o.vfs = outside_ ? outside_->vfs : "";
     o.log_budget_bytes = options_.log_budget();
     o.cache_bytes = std::min<std::size_t>(64u << 20, options_.memory() / 4);
+    o.moves_damaged = !alone(); // who knows nobody does not begin empty by itself
     return o;
 }
 
@@ -93,16 +95,25 @@ void node_body::open_file() {
         if (s == store_state::disk_full || s == store_state::broken) self->alarm("the file: " + ec.message());
         if (s == store_state::broken) self->file_failed(ec);
     });
+    read_file();
+}
+
+void node_body::read_file() {
     auto found = std::make_shared<file_content>(true);
     store_->open(file_options(), found,
-                 [weak = weak_from_this(), found](boost::system::error_code ec, store_summary) {
-                     if (auto self = weak.lock()) self->opened(found, ec);
+                 [weak = weak_from_this(), found](boost::system::error_code ec, store_summary s) {
+                     if (auto self = weak.lock()) self->opened(found, ec, s.moved_to);
                  });
 }
 
-void node_body::opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec) {
+void node_body::opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec, std::string const& moved_to) {
     if (stopped_) return; // drop() answers
+    if (ec && !moved_to.empty() && !std::exchange(file_moved_, true)) { // an empty one then, and a new writer
+        alarm("pages of the file are damaged: it was moved to " + moved_to + ", this node begins empty and its peers refill it");
+        return read_file();
+    }
     if (ec) return finish_start(ec);
+    file_moved_ = false;
     for (auto& d : found->damage)
         alarm("a row of the file is damaged: place " + std::to_string(int(d.where)) + ", number " +
               std::to_string(d.number));
@@ -146,7 +157,7 @@ void node_body::file_failed(boost::system::error_code ec) {
 }
 
 void node_body::reopen() {
-    if (reopening_ || !store_ || store_->state() != store_state::broken) return;
+    if (reopening_ || file_moved_ || !store_ || store_->state() != store_state::broken) return;
     reopening_ = true;
     auto found = std::make_shared<file_content>(false);
     store_->open(file_options(), found,
@@ -154,12 +165,23 @@ void node_body::reopen() {
                      auto self = weak.lock();
                      if (!self || !self->store_) return;
                      self->reopening_ = false;
-                     self->reopened(*found, ec, s.floor);
+                     self->reopened(*found, ec, s);
                      if (auto then = std::exchange(self->after_reopening_, nullptr)) then();
                  });
 }
 
-void node_body::reopened(file_content& found, boost::system::error_code ec, std::uint64_t floor) {
+void node_body::reopened(file_content& found, boost::system::error_code ec, store_summary const& summary) {
+    // What is not in memory is in no file any more: this run has nothing that it could go on from.
+    if (!summary.moved_to.empty() && !mutant("recovery_goes_on_in_a_new_file")) {
+        file_moved_ = true;
+        return alarm("pages of the file are damaged: it was moved to " + summary.moved_to +
+                     ", nothing more is saved; restart this node, it begins empty and its peers refill it");
+    }
+    if (!ec && summary.fresh && !mutant("recovery_goes_on_in_a_new_file")) {
+        file_moved_ = true;
+        return alarm("the file is gone: nothing more is saved; restart this node, it begins empty and its peers refill it");
+    }
+    auto const floor = summary.floor;
     if (ec) {
         alarm("the file could not be opened again: " + ec.message());
         return file_failed(ec);

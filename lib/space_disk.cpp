@@ -172,6 +172,7 @@ void space_body::checkpoint() {
         log_.forget_rows_before(std::min(first, log_.saved_position()));
         auto row = first == 0 ? 0 : first < log_.saved_position() ? log_.row_of(first) : log_.last_row() + 1;
         write_known();
+        if (mutant("checkpoint_floor_forgets_the_dirty")) row = log_.last_row() + 1;
         if (row > 1 && row - 1 > written_floor_) {
             written_floor_ = row - 1;
             store_->write(floor_write{row - 1, store_space_});

@@ -179,7 +179,7 @@ void space_body::load_replayed(cold_deltas::place const& where) {
 
 void space_body::leave(object& o) {
     if (!o.dirty && o.writing) return; // a load would find the state before
-    if (!o.dirty) return forget(o);
+    if (!o.dirty || mutant("eviction_drops_what_is_dirty")) return forget(o);
     o.leaving = true;
     save_state(o, [this, &type = *o.type, key = o.key](write_result const& r) {
         auto saved = find(type, key);
@@ -188,6 +188,7 @@ void space_body::leave(object& o) {
         // A state that is being joined counts on what was in memory when its page came.
         if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding()) forget(*saved);
     });
+    if (mutant("eviction_forgets_before_the_commit")) forget(o);
 }
 
 object* space_body::local(object_type& type, std::string_view key) {

@@ -100,8 +100,11 @@ public:
     /// SQLite's integrity_check, for tools and tests. Reads the whole file. "ok" or what is wrong.
     std::string integrity_check();
 
-    /// Moves a damaged file and its WAL to path + ".damaged-N", for a fresh start. Only for the machine's VFS.
-    static boost::system::error_code move_aside(std::string const& path, std::string& moved_to);
+    // ---- pages that are damaged; the file is closed (store_aside.cpp)
+    /// Whether they are so when they are read again, by quick_check: none if not. To be closed afterwards.
+    boost::system::error_code look_again(store_options const& options);
+    /// Moves the file and its WAL to path + ".damaged-N", for a fresh start.
+    static boost::system::error_code move_aside(store_options const& options, std::string& moved_to);
 
 private:
     struct space_floor {

@@ -185,6 +185,7 @@ struct store_summary {
     std::uint64_t log_bytes = 0;
     std::uint64_t damaged_rows = 0;
     bool fresh = false; // the file was made by this opening
+    std::string moved_to; // where the file went, whose pages were damaged; then the opening has failed
 };
 
 // ---- settings
@@ -196,6 +197,7 @@ struct store_options {
     std::int64_t log_budget_age_ms = 0; // rows older than this are cut too; 0: age does not count
     std::uint64_t file_bytes_max = 0;   // then disk_full; 0: as the disk allows
     std::size_t cache_bytes = std::size_t(64) << 20;
+    bool moves_damaged = false; // a file whose pages are damaged is moved aside when it is opened
     bool forget_power_loss = false; // tests only: synchronous=NORMAL, which loses what it acknowledged
 };
 
