@@ -299,7 +299,7 @@ store::core::nanoseconds store::core::run_writes() {
     if (more) return nanoseconds(0);
     if (!file_.wal_frames()) return store_runner::until_woken;
     if (now < last_commit_ + idle_before_checkpoint) return last_commit_ + idle_before_checkpoint - now;
-    checkpoint();
+    checkpoint(true);
     last_commit_ = now; // if it did not succeed, not again at once
     return file_.is_open() && !file_.wal_frames() ? store_runner::until_woken : idle_before_checkpoint;
 }
@@ -363,8 +363,8 @@ void store::core::make_room() {
     checkpoint();
 }
 
-void store::core::checkpoint() {
-    if (file_.checkpoint()) return;
+void store::core::checkpoint(bool resting) {
+    if (resting ? file_.check_in() : file_.checkpoint()) return;
     checkpoint_at_ = clock_.steady_now() + full_retry;
     if (file_.broken()) give_up(file_.broken_reason());
 }

@@ -65,7 +65,7 @@ private:
     bool commit_some();
     void after_commit(commit_result const& result, std::size_t count);
     void make_room();
-    void checkpoint();
+    void checkpoint(bool resting = false);
     void give_up(error_code error);
     void finish_stop();
     void answer_refused();

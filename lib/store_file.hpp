@@ -84,6 +84,8 @@ public:
     int wal_frames() const;
     /// PASSIVE. False: nothing lost, try later (disk full) or broken().
     bool checkpoint();
+    /// The same for a file that will rest, and the WAL is begun anew: nothing old in it is played back at the next start.
+    bool check_in();
 
     // ---- reading
     object_state load(std::uint32_t space, std::uint32_t type, std::uint64_t hash, bytes_view key);
@@ -137,6 +139,7 @@ private:
     write_result apply(meta_write const& w);
     write_result apply(floor_write const& w);
     space_floor& floor_of(std::uint32_t space);
+    void put_floor();
     void end_row();
     bool find_slot(object_name const& object, std::int64_t& h, bool& exists);
     void erase_parts(std::int64_t h, bytes_view directory);

@@ -355,10 +355,14 @@ write_result store_file::apply(floor_write const& w) {
     for (auto& s : now_.spaces)
         if (s.last > s.floor && !mutant("log_floor_forgets_other_spaces")) floor = std::min(floor, s.floor);
     now_.floor = std::max(now_.floor, floor);
+    put_floor();
+    return result;
+}
+
+void store_file::put_floor() {
     encoder value;
     value.u64(now_.floor);
     auto sum = sum_of_meta(1, value.view());
-    return result;
     step(use(connection_->meta_put).bind(1, std::uint64_t(1)).bind(2, view_of(sum)).bind(3, value.view()));
 }
 
