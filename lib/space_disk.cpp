@@ -231,12 +231,14 @@ void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, st
                               read.more = true;
                               auto budget = budget_bytes;
                               for (auto& r : *shared) {
+                                  if (r.damaged) log_.lost(r.row); // who needs it is given the state
                                   if (ec || r.damaged) break;
                                   each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
                                       if (space == store_space_) take_series(s, *mine, budget, read.list);
                                   });
                                   if (!budget) break;
                               }
+                              read.behind = read.list.empty() && !mine->covers(log_.floor());
                               if (budget && log_.first_row_above(*mine) == 0)
                                   read.more = !log_.collect(*mine, table_, budget, read.list);
                               answer(std::move(read));
