@@ -94,6 +94,8 @@ void node_body::open_file() {
         if (!self) return;
         if (s == store_state::disk_full || s == store_state::broken) self->alarm("the file: " + ec.message());
         if (s == store_state::broken) self->file_failed(ec);
+        if (s == store_state::disk_full)
+            for (auto& [name, full] : self->spaces_) boost::asio::post(full->executor(), [full = full] { full->file_full(); });
     });
     read_file();
 }
