@@ -3,6 +3,7 @@
 #   tests/{crdt,net,lib,sim}/*_test.cpp          crdt_tests, net_tests, lib_tests, sim_tests
 #   tests/tidy_test.cpp                          tidy_tests
 #   tests/sim/*_main.cpp                         dunlin_sim
+#   tests/crash/*.cpp                            dunlin_crash; tests/crash/faults.cpp: the library it preloads
 #   tests/conformance/*.cpp                      conformance
 #   tests/fuzz/*_fuzz.cpp                        fuzz_NAME, with tests/fuzz/driver.cpp or, in the preset fuzz, libfuzzer.cpp
 #   benchmarks/{crdt,net,lib}/*_bench.cpp        crdt_bench, net_bench, lib_bench
@@ -52,6 +53,14 @@ dunlin_files(sim tests/sim/*.cpp)
 list(FILTER sim EXCLUDE REGEX "_test\\.cpp$")
 if(sim MATCHES "_main\\.cpp")
   dunlin_program(dunlin_sim ${sim})
+endif()
+dunlin_files(crash tests/crash/*.cpp)
+list(FILTER crash EXCLUDE REGEX "faults\\.cpp$")
+if(crash)
+  dunlin_program(dunlin_crash ${crash})
+  add_library(dunlin_faults MODULE tests/crash/faults.cpp)
+  target_link_libraries(dunlin_faults PRIVATE dunlin_warnings ${CMAKE_DL_LIBS})
+  add_dependencies(dunlin_crash dunlin_faults)
 endif()
 dunlin_files(conformance tests/conformance/*.cpp)
 if(conformance)

@@ -60,6 +60,7 @@ private:
     std::unique_ptr<timer> reopen_timer_;
     std::chrono::seconds reopen_delay_{1};
     bool reopening_ = false;
+    bool file_moved_ = false; // its pages were damaged, or it is gone: this run does not open another one
     std::function<void()> after_reopening_;
     std::map<std::string, std::shared_ptr<space_body>> spaces_;
     std::unique_ptr<node_links> links_;
@@ -74,12 +75,13 @@ private:
     // node_file.cpp
     struct file_content;
     void open_file();
-    void opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec);
+    void read_file();
+    void opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec, std::string const& moved_to);
     void start_space(std::shared_ptr<space_body> const& s, std::shared_ptr<file_content> const& found,
                      std::function<void()> done);
     void file_failed(boost::system::error_code ec);
     void reopen();
-    void reopened(file_content& found, boost::system::error_code ec, store_summary const& s);
+    void reopened(file_content& found, boost::system::error_code ec, store_summary const& summary);
     void mend_file(std::function<void()> then);
     void close_file();
     store_options file_options() const;

@@ -102,6 +102,7 @@ store_options node_body::file_options() const {
     o.vfs = outside_ ? outside_->vfs : "";
     o.log_budget_bytes = options_.log_budget();
     o.cache_bytes = std::min<std::size_t>(64u << 20, options_.memory() / 4);
+    o.moves_damaged = !alone(); // who knows nobody does not begin empty by itself
     return o;
 }
 
@@ -111,18 +112,29 @@ void node_body::open_file() {
         if (!self) return;
         if (s == store_state::disk_full || s == store_state::broken) self->alarm("the file: " + ec.message());
         if (s == store_state::broken) self->file_failed(ec);
+        if (s == store_state::disk_full)
+            for (auto& [name, full] : self->spaces_) boost::asio::post(full->executor(), [full = full] { full->file_full(); });
     });
+    read_file();
+}
+
+void node_body::read_file() {
     auto found = std::make_shared<file_content>(true);
     store_->open(file_options(), found,
                  [weak = weak_from_this(), found](boost::system::error_code ec, store_summary s) {
                      found->judge(s.floor);
-                     if (auto self = weak.lock()) self->opened(found, ec);
+                     if (auto self = weak.lock()) self->opened(found, ec, s.moved_to);
                  });
 }
 
-void node_body::opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec) {
+void node_body::opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec, std::string const& moved_to) {
     if (stopped_) return; // drop() answers
+    if (ec && !moved_to.empty() && !std::exchange(file_moved_, true)) { // an empty one then, and a new writer
+        alarm("pages of the file are damaged: it was moved to " + moved_to + ", this node begins empty and its peers refill it");
+        return read_file();
+    }
     if (ec) return finish_start(ec);
+    file_moved_ = false;
     for (auto& d : found->damage)
         alarm("a row of the file is damaged: place " + std::to_string(int(d.where)) + ", number " +
               std::to_string(d.number));
@@ -166,7 +178,7 @@ void node_body::file_failed(boost::system::error_code ec) {
 }
 
 void node_body::reopen() {
-    if (reopening_ || !store_ || store_->state() != store_state::broken) return;
+    if (reopening_ || file_moved_ || !store_ || store_->state() != store_state::broken) return;
     reopening_ = true;
     auto found = std::make_shared<file_content>(false);
     store_->open(file_options(), found,
@@ -179,12 +191,23 @@ void node_body::reopen() {
                  });
 }
 
-void node_body::reopened(file_content& found, boost::system::error_code ec, store_summary const& s) {
+void node_body::reopened(file_content& found, boost::system::error_code ec, store_summary const& summary) {
+    // What is not in memory is in no file any more: this run has nothing that it could go on from.
+    if (!summary.moved_to.empty() && !mutant("recovery_goes_on_in_a_new_file")) {
+        file_moved_ = true;
+        return alarm("pages of the file are damaged: it was moved to " + summary.moved_to +
+                     ", nothing more is saved; restart this node, it begins empty and its peers refill it");
+    }
+    if (!ec && summary.fresh && !mutant("recovery_goes_on_in_a_new_file")) {
+        file_moved_ = true;
+        return alarm("the file is gone: nothing more is saved; restart this node, it begins empty and its peers refill it");
+    }
+    auto const floor = summary.floor;
     if (ec) {
         alarm("the file could not be opened again: " + ec.message());
         return file_failed(ec);
     }
-    if (s.is_short && !mutant("recovery_believes_a_file_that_is_shorter"))
+    if (summary.is_short && !mutant("recovery_believes_a_file_that_is_shorter"))
         return alarm("the file has lost what was saved: nothing more is saved; restart this node, and peers refill it");
     if (found.run > writer_.run) // another process has run on it: its entries are not ours to go on from
         return alarm("another process has used the file meanwhile: nothing more is saved; restart this node");
@@ -197,10 +220,10 @@ void node_body::reopened(file_content& found, boost::system::error_code ec, stor
     for (auto& [name, space] : spaces_) {
         auto held = std::make_shared<file_content::of_space>(
             std::move(found.spaces[store_->find(name_kind::space, name)]));
-        boost::asio::post(space->executor(), [space = space, held, s] {
+        boost::asio::post(space->executor(), [space = space, held, floor] {
             std::vector<entry_log::file_row> here;
             for (auto& r : held->rows) here.push_back({r.row, space->runs_here(r.runs)});
-            space->reopened(std::move(here), s.floor);
+            space->reopened(std::move(here), floor);
         });
     }
     alarm("the file is open again: what it lacked is being written");

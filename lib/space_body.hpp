@@ -138,6 +138,8 @@ public:
     void nobody_else();
     /// The file failed: nothing goes to it, and what waits to be saved is told so, until it is open again.
     void file_lost(boost::system::error_code why);
+    /// The disk is full: who waits for an object whose changes wait for it is told so.
+    void file_full();
     /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
     void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor);
     /// At once, or when what the file lacked is queued for it, or that was given up.

@@ -172,6 +172,7 @@ void space_body::checkpoint() {
         log_.forget_rows_before(std::min(first, log_.saved_position()));
         auto row = first == 0 ? 0 : first < log_.saved_position() ? log_.row_of(first) : log_.last_row() + 1;
         write_known();
+        if (mutant("checkpoint_floor_forgets_the_dirty")) row = log_.last_row() + 1;
         if (row > 1 && row - 1 > written_floor_) {
             written_floor_ = row - 1;
             store_->write(floor_write{row - 1, store_space_});
@@ -230,12 +231,14 @@ void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, st
                               read.more = true;
                               auto budget = budget_bytes;
                               for (auto& r : *shared) {
+                                  if (r.damaged) log_.lost(r.row); // who needs it is given the state
                                   if (ec || r.damaged) break;
                                   each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
                                       if (space == store_space_) take_series(s, *mine, budget, read.list);
                                   });
                                   if (!budget) break;
                               }
+                              read.behind = read.list.empty() && !mine->covers(log_.floor());
                               if (budget && log_.first_row_above(*mine) == 0)
                                   read.more = !log_.collect(*mine, table_, budget, read.list);
                               answer(std::move(read));

@@ -179,7 +179,7 @@ void space_body::load_replayed(cold_deltas::place const& where) {
 
 void space_body::leave(object& o) {
     if (!o.dirty && o.writing) return; // a load would find the state before
-    if (!o.dirty) return forget(o);
+    if (!o.dirty || mutant("eviction_drops_what_is_dirty")) return forget(o);
     o.leaving = true;
     save_state(o, [this, &type = *o.type, key = o.key](write_result const& r) {
         auto saved = find(type, key);
@@ -188,6 +188,7 @@ void space_body::leave(object& o) {
         // A state that is being joined counts on what was in memory when its page came.
         if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding()) forget(*saved);
     });
+    if (mutant("eviction_forgets_before_the_commit")) forget(o);
 }
 
 object* space_body::local(object_type& type, std::string_view key) {
@@ -231,7 +232,14 @@ object_name space_body::name_of(object_type& type, std::string_view key) {
 }
 
 void space_body::load(object_type& type, std::string const& key) {
-    if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) return void(it->second.wanted = true);
+    if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) {
+        it->second.wanted = true;
+        if (store_->state() == store_state::disk_full)
+            boost::asio::post(setup_.executor, [self = weak_from_this()] {
+                if (auto alive = self.lock()) alive->file_full();
+            });
+        return;
+    }
     store_->load(name_of(type, key),
                  [this, self = weak_from_this(), &type, key](boost::system::error_code ec, object_state row) {
                      auto shared = std::make_shared<object_state>(std::move(row));
@@ -239,6 +247,14 @@ void space_body::load(object_type& type, std::string const& key) {
                          if (auto alive = self.lock()) loaded(type, key, ec, std::move(*shared));
                      })();
                  });
+}
+
+void space_body::file_full() {
+    std::vector<type_and_key> waiting;
+    for (auto& [name, row] : cold_in_flight_)
+        if (auto it = loading_.find(name); !stopped_ && row.wanted && it != loading_.end() && !it->second.empty())
+            row.wanted = false, waiting.push_back(name);
+    for (auto& name : waiting) finish_open(*name.type, name.key, store_errc::disk_full, nullptr);
 }
 
 void space_body::loaded(object_type& type, std::string const& key, boost::system::error_code ec, object_state&& row) {

@@ -19,7 +19,7 @@ namespace dunlin {
 
 /// The file as a whole failed, not one write.
 bool space_body::lost(boost::system::error_code ec) {
-    bool is = ec == make_error_code(store_errc::unknown_outcome) || ec == make_error_code(store_errc::reopen_needed);
+    bool is = ec == store_errc::unknown_outcome || ec == store_errc::reopen_needed || ec == store_errc::damaged_file;
     if (is) file_lost(ec);
     return is;
 }

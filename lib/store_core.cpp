@@ -1,4 +1,6 @@
 #include "store_core.hpp"
+#include "../crdt/mutant.hpp"
+#include <algorithm>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/assert.hpp>
@@ -176,11 +178,7 @@ bool store::core::run_control() {
     store_sink nobody;
     naming_sink sink(*this, now->sink ? *now->sink : nobody);
     store_summary summary;
-    auto error = state_ == store_state::stopped ? make_error_code(store_errc::stopped) : file_.open(now->options);
-    // After a failed sync the kernel may show pages that the disk never got: what the WAL holds is written once more.
-    if (!error && state_ == store_state::broken && !file_.checkpoint())
-        error = file_.broken() ? file_.broken_reason() : make_error_code(store_errc::disk_full);
-    if (!error) error = file_.scan(sink, summary);
+    auto error = open_file(now->options, sink, summary);
     if (error) {
         std::lock_guard lock(mutex_);
         scanning_ = false;
@@ -198,6 +196,33 @@ bool store::core::run_control() {
     deliver([done = std::move(now->done), error, summary] { done(error, summary); }, 1);
     last_commit_ = clock_.steady_now();
     return true;
+}
+
+/// A page that is damaged may be so in the file, or have been read wrongly: the whole is looked at before it is trusted
+/// again. What is damaged goes aside if the owner wants that, and the opening fails: the sink has heard a part of it.
+boost::system::error_code store::core::open_file(store_options const& options, store_sink& sink, store_summary& summary) {
+    if (state_ == store_state::stopped) return store_errc::stopped;
+    error_code error;
+    bool const heard = !suspect_;
+    if (heard) {
+        error = file_.open(options);
+        // After a failed sync the kernel may show pages that the disk never got: what the WAL holds is written once more.
+        if (!error && state_ == store_state::broken &&
+            !mutant("recovery_trusts_the_cache_after_a_failed_sync") && !file_.checkpoint())
+            error = file_.broken() ? file_.broken_reason() : make_error_code(store_errc::disk_full);
+        if (!error) error = file_.scan(sink, summary);
+        if (error != store_errc::damaged_file) return error;
+        suspect_ = true;
+    }
+    file_.close();
+    error = file_.look_again(options);
+    file_.close();
+    suspect_ = bool(error);
+    if (!error) return heard ? make_error_code(store_errc::reopen_needed) : open_file(options, sink, summary);
+    if (error != store_errc::damaged_file || !options.moves_damaged) return error;
+    if (auto failed = store_file::move_aside(options, summary.moved_to)) return failed;
+    suspect_ = false;
+    return error;
 }
 
 boost::system::error_code store::core::why_closed() const {
@@ -274,7 +299,7 @@ store::core::nanoseconds store::core::run_writes() {
     if (more) return nanoseconds(0);
     if (!file_.wal_frames()) return store_runner::until_woken;
     if (now < last_commit_ + idle_before_checkpoint) return last_commit_ + idle_before_checkpoint - now;
-    if (!file_.empty_wal() && file_.broken()) give_up(file_.broken_reason());
+    checkpoint(true);
     last_commit_ = now; // if it did not succeed, not again at once
     return file_.is_open() && !file_.wal_frames() ? store_runner::until_woken : idle_before_checkpoint;
 }
@@ -283,10 +308,15 @@ store::core::nanoseconds store::core::run_writes() {
 bool store::core::commit_some() {
     results_.clear();
     std::size_t bytes = 0, entries = 0;
+    if (mutant("checkpoint_states_before_their_entries"))
+        std::stable_partition(waiting_.begin(), waiting_.end(), [](auto& one) { return std::holds_alternative<state_write>(one.write); });
     file_.begin(clock_.wall_now().count());
     for (auto& one : waiting_) {
         bytes += one.bytes, entries += entries_of(one.write);
         if (!results_.empty() && (bytes > batch_bytes_max || entries > batch_entries_max)) break;
+        if (mutant("checkpoint_states_before_their_entries") && !results_.empty() &&
+            std::holds_alternative<state_write>(waiting_.front().write) != std::holds_alternative<state_write>(one.write))
+            break;
         results_.push_back(file_.add(one.write));
     }
     auto result = file_.commit();
@@ -333,8 +363,8 @@ void store::core::make_room() {
     checkpoint();
 }
 
-void store::core::checkpoint() {
-    if (file_.checkpoint()) return;
+void store::core::checkpoint(bool resting) {
+    if (resting ? file_.check_in() : file_.checkpoint()) return;
     checkpoint_at_ = clock_.steady_now() + full_retry;
     if (file_.broken()) give_up(file_.broken_reason());
 }
@@ -342,6 +372,7 @@ void store::core::checkpoint() {
 /// The outcome of what is queued is unknown. Closing writes nothing.
 void store::core::give_up(error_code error) {
     file_.close();
+    suspect_ = error == store_errc::damaged_file;
     set_state(store_state::broken, error);
     answer_all_writes(error);
     take_arrived();

@@ -58,13 +58,14 @@ private:
     class naming_sink;
 
     bool run_control();
+    error_code open_file(store_options const& options, store_sink& sink, store_summary& summary);
     bool run_reads();
     nanoseconds run_writes();
     void take_arrived();
     bool commit_some();
     void after_commit(commit_result const& result, std::size_t count);
     void make_room();
-    void checkpoint();
+    void checkpoint(bool resting = false);
     void give_up(error_code error);
     void finish_stop();
     void answer_refused();
@@ -96,6 +97,7 @@ private:
     std::deque<queued> waiting_;
     std::vector<write_result> results_;
     bool writes_next_ = false; // loads had their turn
+    bool suspect_ = false;     // a page was found damaged: not to be opened before it was looked at again
     nanoseconds last_commit_{}, retry_at_{}, checkpoint_at_{};
 };
 

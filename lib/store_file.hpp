@@ -84,9 +84,8 @@ public:
     int wal_frames() const;
     /// PASSIVE. False: nothing lost, try later (disk full) or broken().
     bool checkpoint();
-    /// The same, and the WAL holds nothing any more: pages in it that the database has newer would come back over them
-    /// if rot cut it short before a start.
-    bool empty_wal();
+    /// The same for a file that will rest, and the WAL is begun anew: nothing old in it is played back at the next start.
+    bool check_in();
 
     // ---- reading
     object_state load(std::uint32_t space, std::uint32_t type, std::uint64_t hash, bytes_view key);
@@ -103,8 +102,11 @@ public:
     /// SQLite's integrity_check, for tools and tests. Reads the whole file. "ok" or what is wrong.
     std::string integrity_check();
 
-    /// Moves a damaged file and its WAL to path + ".damaged-N", for a fresh start. Only for the machine's VFS.
-    static boost::system::error_code move_aside(std::string const& path, std::string& moved_to);
+    // ---- pages that are damaged; the file is closed (store_aside.cpp)
+    /// Whether they are so when they are read again, by quick_check: none if not. To be closed afterwards.
+    boost::system::error_code look_again(store_options const& options);
+    /// Moves the file and its WAL to path + ".damaged-N", for a fresh start.
+    static boost::system::error_code move_aside(store_options const& options, std::string& moved_to);
 
 private:
     struct space_floor {
@@ -137,6 +139,7 @@ private:
     write_result apply(meta_write const& w);
     write_result apply(floor_write const& w);
     space_floor& floor_of(std::uint32_t space);
+    void put_floor();
     void end_row();
     bool find_slot(object_name const& object, std::int64_t& h, bool& exists);
     void erase_parts(std::int64_t h, bytes_view directory);

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <string>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace dunlin {
@@ -210,7 +209,7 @@ boost::system::error_code store_file::read_positions() {
         reached = std::max(upto, at);
     }
     if (rc) return meaning(rc);
-    now_.next_row = std::uint64_t(std::max(last, reached)) + 1;
+    now_.next_row = std::uint64_t(mutant("log_ids_start_again") ? last : std::max(last, reached)) + 1;
     now_.first_row = first ? std::uint64_t(first) : now_.next_row;
     now_.next_part = std::uint64_t(part) + 1;
     if (!read_quarantine()) return meaning(failed_ ? failed_ : SQLITE_IOERR);
@@ -322,21 +321,6 @@ bool store_file::scan_log(store_sink& sink, store_summary& summary) {
                     });
     if (ok) drop_log_rows(dropped);
     return ok && !broken_;
-}
-
-boost::system::error_code store_file::move_aside(std::string const& path, std::string& moved_to) {
-    for (int n = 1; n < 1000; ++n) {
-        moved_to = path + ".damaged-" + std::to_string(n);
-        struct stat there;
-        if (::stat(moved_to.c_str(), &there) == 0) continue;
-        // The WAL first: a database without its WAL is older but whole, a WAL of another database would be replayed
-        // into a new one.
-        if (::rename((path + "-wal").c_str(), (moved_to + "-wal").c_str()) && errno != ENOENT)
-            return store_errc::unwritable;
-        if (::rename(path.c_str(), moved_to.c_str())) return store_errc::unwritable;
-        return {};
-    }
-    return store_errc::unwritable;
 }
 
 } // namespace dunlin

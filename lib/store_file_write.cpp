@@ -205,7 +205,8 @@ write_result store_file::apply(state_write const& w) {
     bool exists = false;
     if (!find_slot(w.object, h, exists)) return result.error = store_errc::no_slot, result;
     if (!row_parts_.empty()) erase_parts(h, row_parts_);
-    object_row row{h, w.object.type, w.object.key, now_.next_row - 1, {}, {}, {}};
+    auto upto = now_.next_row - 1 + (mutant("checkpoint_upto_one_too_high") ? 1 : 0);
+    object_row row{h, w.object.type, w.object.key, upto, {}, {}, {}};
     std::string parts;
     if (w.state.size() <= inline_state_bytes_max)
         row.state = w.state;
@@ -358,11 +359,15 @@ write_result store_file::apply(floor_write const& w) {
     for (auto& s : now_.spaces)
         if (s.last > s.floor && !mutant("log_floor_forgets_other_spaces")) floor = std::min(floor, s.floor);
     now_.floor = std::max(now_.floor, floor);
+    put_floor();
+    return result;
+}
+
+void store_file::put_floor() {
     encoder value;
     value.u64(now_.floor);
     auto sum = sum_of_meta(1, value.view());
     step(use(connection_->meta_put).bind(1, std::uint64_t(1)).bind(2, view_of(sum)).bind(3, value.view()));
-    return result;
 }
 
 } // namespace dunlin

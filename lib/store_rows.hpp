@@ -186,6 +186,7 @@ struct store_summary {
     std::uint64_t damaged_rows = 0;
     bool fresh = false; // the file was made by this opening
     bool is_short = false; // opened again: commits that were confirmed are not in it any more
+    std::string moved_to; // where the file went, whose pages were damaged; then the opening has failed
 };
 
 // ---- settings
@@ -197,6 +198,7 @@ struct store_options {
     std::int64_t log_budget_age_ms = 0; // rows older than this are cut too; 0: age does not count
     std::uint64_t file_bytes_max = 0;   // then disk_full; 0: as the disk allows
     std::size_t cache_bytes = std::size_t(64) << 20;
+    bool moves_damaged = false; // a file whose pages are damaged is moved aside when it is opened
     bool forget_power_loss = false; // tests only: synchronous=NORMAL, which loses what it acknowledged
 };
 

@@ -45,6 +45,16 @@ log       log_cuts_above_the_floor               lib_tests   store_file.never_cu
 log       log_cut_leaves_the_floor               sim_tests   cluster.brings_who_fell_below*
 log       log_floor_forgets_other_spaces         lib_tests   store_file.raises_the_floor_as_far*
 log       log_tells_durable_before_the_commit    sim_tests   recovery.says_saved_only*
+log       log_ids_start_again                    lib_tests   store_file.*
+checkpoint  checkpoint_upto_one_too_high         lib_tests   store_crash.no_power_cut*
+checkpoint  checkpoint_states_before_their_entries  sim_tests  *crash_points.*lose_nothing*
+checkpoint  checkpoint_floor_forgets_the_dirty   sim_tests   *crash_points.*lose_nothing*
+eviction  eviction_drops_what_is_dirty           sim_tests   *crash_points.*lose_nothing*
+eviction  eviction_forgets_before_the_commit     sim_tests   *crash_points.*lose_nothing*
+recovery  recovery_trusts_the_cache_after_a_failed_sync  sim_tests  *procedures.of_calls*
+recovery  recovery_goes_on_in_a_new_file         sim_tests   procedures.of_a_damaged_page_move*
+checkpoint  checkpoint_leaves_the_old_wal        lib_tests   store_rot.*rests*
+log       log_waits_for_a_lost_row               sim_tests   procedures.of_log_rows_at_or_below*
 recovery  recovery_believes_damage               lib_tests   store_damage.*
 recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.keeps_its_state*
 recovery  recovery_replays_what_the_row_holds    sim_tests   recovery.does_not_bring_back*

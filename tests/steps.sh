@@ -236,6 +236,22 @@ fuzz_replay() { # NAME COUNT
 judge() { bash tests/conformance/judge.sh build/release/conformance "$DUNLIN_CONFORMANCE"; }
 conformance() { build/release/conformance "$DUNLIN_CONFORMANCE"; }
 
+# Real processes: killed, with disks that fail, in networks that are cut. What the machine does not allow is named.
+processes() { # ARGUMENTS of dunlin_crash
+    local start log=$logs/crash_processes.log line
+    [ -x build/release/dunlin_crash ] || return 0 # its build has failed, and was counted
+    start=$(now)
+    if TMPDIR=$scratch timeout --kill-after=10 "${DUNLIN_CRASH_SECONDS:-7200}" build/release/dunlin_crash "$@" 2>&1 </dev/null | tee "$log"; then
+        passed=$((passed + 1))
+        say "ok      crash: real processes  ($(since "$start") s)"
+    else
+        cp -r "$scratch"/dunlin-crash-* "$logs" 2>/dev/null || true # what its nodes wrote
+        fail 'crash: real processes' "$log"
+    fi
+    while IFS= read -r line; do skipped+=("crash: ${line#skipped }"); done < <(grep '^skipped ' "$log" || true)
+    echo "$(since "$start") crash: real processes" >>"$times"
+}
+
 all_tests() {
     local program
     begin_steps
@@ -256,6 +272,7 @@ all_tests() {
             step 'conformance: it judges variants' judge
         else skip conformance "no folder $DUNLIN_CONFORMANCE"; fi
     fi
+    if has 'tests/crash/*.cpp'; then processes --rounds 8; fi
     consumers
     if has 'examples/demo*.cpp'; then step demo demo; fi
     end_steps
@@ -282,12 +299,13 @@ thread_tests() {
     end_steps
 }
 
-crash_tests() {
+crash_tests() { # ARGUMENTS of dunlin_crash
     local program
     [ -n "$(programs_with '[a-z_]*crash')" ] ||
         die "There is no crash test yet: no suite with crash in its name in this tree."
     begin_steps
-    build_step release $(programs_with '[a-z_]*crash')
-    for program in $(programs_with '[a-z_]*crash'); do gtest release "$program" '*crash*.*'; done
+    build_step release $(programs_with '[a-z_]*crash') dunlin_crash
+    for program in $(programs_with '[a-z_]*crash'); do gtest release "$program" '*crash*.*:*procedures.*:*rot.*'; done
+    processes "$@"
     end_steps
 }
