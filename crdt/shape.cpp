@@ -26,7 +26,13 @@ shapes::line const* shapes::find(std::string_view type, std::uint32_t id) const 
     return l == t->second.end() ? nullptr : &l->second;
 }
 
-part const* shapes::object(std::string_view type) { return kind("{" + std::string(type) + "}"); }
+/// Not read as a kind: the name of an object's type may have any characters, a brace too.
+part const* shapes::object(std::string_view type) {
+    auto text = "{" + std::string(type) + "}";
+    auto it = kinds_.find(text);
+    if (it == kinds_.end()) it = kinds_.emplace(text, std::make_unique<struct_part>(std::string(type))).first;
+    return it->second.get();
+}
 
 part const* shapes::kind(std::string_view text) {
     auto rest = text;
