@@ -201,8 +201,7 @@ public:
         for (auto n = head / 4; n && c.in.ok(); --n) {
             auto index = c.in.u(), number = c.in.u(), age = c.in.u();
             c.in.i();
-            if (index >= c.writers || number == 0 || number > dot::number_max || age >= number) c.in.fail();
-            if (index == 0 && number >= c.number) c.in.fail();
+            if (!c.may_name(index, number) || age >= number) c.in.fail();
         }
     }
     void join_delta(void* v, absorbing& a) const override {

@@ -14,6 +14,7 @@
 #pragma once
 #include "codec.hpp"
 #include "dots.hpp"
+#include "mutant.hpp"
 #include "writer.hpp"
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <span>
@@ -64,12 +65,19 @@ struct checking {
     std::uint64_t number; // of the entry: the author's earlier dots are below it
     unsigned depth = 0;
     shapes const* kinds = nullptr; // what fields of structs are called and are
+    /// By index, the greatest number that the author had seen: what was written later nobody can have removed. Where
+    /// that would be taken away depends on what comes first, so it is refused. Null: not looked at.
+    std::uint64_t const* seen = nullptr;
 
+    bool may_name(std::uint64_t index, std::uint64_t n) const {
+        if (index >= writers || n == 0 || n > dot::number_max || (index == 0 && n >= number)) return false;
+        return !seen || index == 0 || n <= seen[index] || mutant("merge_removes_what_nobody_has_seen");
+    }
     /// One (writer, number).
     void pair() {
         auto index = in.u();
         auto n = in.u();
-        if (index >= writers || n == 0 || n > dot::number_max || (index == 0 && n >= number)) in.fail();
+        if (!may_name(index, n)) in.fail();
     }
     void pairs(std::uint64_t n) {
         if (n > writers) return in.fail();

@@ -34,6 +34,8 @@ public:
     /// False if the kind is not one, or a bound is met; then nothing has changed.
     bool add(std::string_view type, std::string_view name, std::string_view kind);
     line const* find(std::string_view type, std::uint32_t id) const;
+    /// A field of it is known.
+    bool knows(std::string_view type) const { return types_.contains(type); }
     /// The struct without members of its own that stands for a type this program does not have.
     part const* object(std::string_view type);
     part const* kind(std::string_view kind);

@@ -153,7 +153,7 @@ void struct_part::check(checking& c) const {
         auto type = known ? known->type : line ? line->type : nullptr;
         if (!type) return c.in.fail(); // its schema line comes before every delta
         decoder in(delta);
-        checking inner{in, c.writers, c.number, c.depth + 1, c.kinds};
+        checking inner{in, c.writers, c.number, c.depth + 1, c.kinds, c.seen};
         type->check(inner);
         if (!in.finished()) return c.in.fail();
     }

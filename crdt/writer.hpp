@@ -50,6 +50,10 @@ public:
         ids_.push_back(w);
         return std::uint32_t(ids_.size() - 1);
     }
+    /// What somebody else names: `none` where only our own runs have room.
+    std::uint32_t intern_foreign(writer_id const& w) {
+        return ids_.size() < foreign_max ? intern(w) : find(w);
+    }
     std::uint32_t find(writer_id const& w) const {
         auto it = slots_.find(w);
         return it == slots_.end() ? none : it->second;

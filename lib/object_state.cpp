@@ -28,7 +28,7 @@ bool read_table(decoder& in, writer_names const& names, std::vector<std::uint32_
 
 writer_names full_names(writers& table) {
     return {[&table](encoder& out, std::uint32_t slot) { write_writer(out, table.id(slot)); },
-            [&table](decoder& in) { return table.intern(read_writer(in)); }};
+            [&table](decoder& in) { return table.intern_foreign(read_writer(in)); }};
 }
 
 std::string encode_object(object const& o, writers const& table, writer_names const& names) {

@@ -1,5 +1,6 @@
 // What comes from outside: looked at whole, then joined, logged, told.
 #include "../crdt/set.hpp"
+#include "../crdt/struct.hpp"
 #include "entry_delta.hpp"
 #include "schema.hpp"
 #include "space_body.hpp"
@@ -12,38 +13,49 @@ bool space_body::add_line(bytes_view text) {
 }
 
 /// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say
-/// what things are called, so that they stay if the entry is refused is no harm; their number is bounded.
-void space_body::schema_changed(bytes_view delta) {
+/// what things are called, so that they stay if the entry is refused is no harm; their number is bounded. False: a
+/// line is taken away. Nobody does that, and whoever starts again could not read what others write.
+bool space_body::schema_changed(bytes_view delta) {
     decoder in(delta);
     auto head = in.u();
-    if (head & 1) return;
+    if (head & 1) return false;
     for (auto n = head / 2; n && in.ok(); --n) {
         in.u32();
         decoder set(in.bytes());
         auto said = set.u();
-        if (said & 1) {
-            for (auto m = set.u(); m && set.ok(); --m) set.u(), set.u();
-        }
+        if (said & 1) return false;
         for (auto k = said / 2; k && set.ok(); --k) {
             auto line = set.bytes();
-            auto what = set.u();
-            for (auto m = what / 2; m && set.ok(); --m) set.u(), set.u();
-            if (set.ok() && (what & 1)) add_line(line);
+            if (set.u() != 1) return false;
+            if (set.ok()) add_line(line);
         }
     }
+    return true;
 }
 
-/// An object is named once: a turn coalesces, and what joins may count on it.
-bool space_body::check_delta(entry const& e, entry_body const& body) {
+/// An object is named once: a turn coalesces, and what joins may count on it. Writers are named only as far as the
+/// author had seen them, which its dependencies say: the same on every node. `of`: what is known of the author.
+bool space_body::check_delta(entry const& e, entry_body const& body, heads const& of) {
+    std::vector<std::uint64_t> seen(body.indices());
+    for (auto& d : body.dependencies) seen[d.writer] = d.number;
+    auto& before = of.of(e.writer).dependencies;
+    for (std::uint32_t i = 1; i < seen.size(); ++i) {
+        if (auto slot = table_.find(body.writers[i - 1]); slot != writers::none) seen[i] = std::max(seen[i], before[slot]);
+        if (!seen[i]) return false;
+    }
     boost::unordered_flat_set<std::pair<bytes_view, bytes_view>> named;
     return each_object_delta(body.delta, [&](object_delta const& one) {
-        bool fresh = named.insert({one.type, one.key}).second || mutant("codec_takes_an_object_twice");
-        if (!is_utf8(one.type) || !is_utf8(one.key) || !fresh) return false;
-        if (one.type == schema_name) schema_changed(one.delta);
-        auto& type = make_type(one.type, nullptr, false);
+        bool once = named.insert({one.type, one.key}).second || mutant("codec_takes_an_object_twice");
+        if (!is_utf8(one.type) || !is_utf8(one.key) || !once) return false;
+        if (one.type == schema_name && !schema_changed(one.delta)) return false;
+        auto type = find_type(one.type); // what is refused leaves no type behind
+        std::optional<struct_part> fresh;
+        if (!type) fresh.emplace(std::string(one.type));
+        auto& part = type ? *type->part : *fresh;
+        if (part.members().empty() && !shapes_.knows(one.type)) return false; // nobody can have written anything in it
         decoder in(one.delta);
-        checking c{in, body.indices(), e.number, 0, &shapes_};
-        type.part->check(c);
+        checking c{in, body.indices(), e.number, 0, &shapes_, seen.data()};
+        part.check(c);
         return in.finished();
     });
 }
@@ -58,7 +70,7 @@ void space_body::tell_of_clock() {
 bool space_body::absorb(entry const& e, entry_body const& body) {
     seal();
     if (!heads_.has_room(e, body)) return false;
-    if (!check_delta(e, body)) {
+    if (!check_delta(e, body, heads_)) {
         setup_.alarm("an entry of writer run " + std::to_string(e.writer.run) + " is malformed and was refused");
         return false;
     }

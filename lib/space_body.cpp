@@ -188,6 +188,8 @@ void space_body::act(instant) {
             setup_.alarm("a writer was cloned while it ran: its entries are no longer taken");
         else if (std::get_if<event::fork_alarm>(&a))
             setup_.alarm("two contents of one entry are told by a third node; ours stays");
+        else if (std::get_if<event::own_forged>(&a))
+            setup_.alarm("entries were told under this node's own name that it has not made: a forgery, or a clone of this process");
         else if (std::get_if<event::entry_refused>(&a))
             setup_.alarm("an entry was refused");
     }

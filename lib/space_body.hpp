@@ -119,6 +119,7 @@ public:
     bool full() const override;
     void read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) override;
     void read_state(std::uint64_t request, std::uint64_t token, std::string const& cursor) override;
+    void drop_state(std::uint64_t token) override;
     void stage_state(std::string bytes) override;
     void finish_state() override;
     void abandon_state() override;
@@ -309,7 +310,7 @@ private:
     std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);
     object_type& make_type(std::string_view name, struct_part const* part, bool known);
     void describe(object_type& type);
-    void schema_changed(bytes_view delta);
+    bool schema_changed(bytes_view delta);
     bool add_line(bytes_view line);
     object& make_object(object_type& type, std::string_view key);
     void forget(object& o);
@@ -338,7 +339,7 @@ private:
     writer_names disk_names();
 
     void tell_of_clock();
-    bool check_delta(entry const& e, entry_body const& body);
+    bool check_delta(entry const& e, entry_body const& body, heads const& of);
     void join_entry(entry const& e, entry_body const& body, std::uint64_t position, std::uint64_t row = 0);
     bool needs_more(object_type& type, bytes_view key, dot at);
     void see_head(std::uint32_t slot);

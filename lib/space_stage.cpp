@@ -95,7 +95,10 @@ void space_body::stage_state(std::string bytes) {
 bool space_body::stage_piece(bytes_view bytes, staging_step& step) {
     decoder in(bytes);
     switch (in.u8()) {
-    case 0: return (staged_->begun = staged_->heads.read(in, writers::foreign_max)) && in.finished();
+    case 0:
+        staged_->begun = staged_->heads.read(in, writers::foreign_max) && in.finished();
+        // Of our present run nobody has more than we.
+        return staged_->begun && staged_->heads[self_].number <= heads_[self_].number;
     case 1: return staged_->begun && stage_objects(in, step) && in.finished();
     case 3: return stage_part(in, step);
     case 2: return staged_->whole() && stage_tail(in, step) && in.finished();
@@ -117,7 +120,7 @@ bool space_body::stage_objects(decoder& in, staging_step& step) {
     auto& s = *staged_;
     staged::piece p;
     for (auto n = in.count(25); n && in.ok(); --n) {
-        auto slot = table_.intern(read_writer(in));
+        auto slot = table_.intern_foreign(read_writer(in));
         auto number = in.u();
         if (slot == writers::none || number > dot::number_max) return false;
         p.as_of.raise(slot, number);
@@ -156,7 +159,8 @@ bool space_body::stage_tail(decoder& in, staging_step& step) {
         auto prior = one.prior;
         for (series_cursor c(one); c.next();) {
             auto& e = c.entry();
-            if (!body.read(e.body) || s.heads.check(e, body, prior) != verdict::connects || !check_delta(e, body))
+            if (!body.read(e.body) || s.heads.check(e, body, prior) != verdict::connects ||
+                !check_delta(e, body, s.heads) || (e.writer == table_.id(self_) && e.number > heads_[self_].number))
                 return false;
             auto slot = s.heads.advance(e, body);
             if (slot == writers::none) return false;

@@ -69,6 +69,10 @@ void space_body::read_state(std::uint64_t request, std::uint64_t token, std::str
         read_part(request, **it);
 }
 
+void space_body::drop_state(std::uint64_t token) {
+    std::erase_if(transfers_, [&](auto& t) { return t->token == token; });
+}
+
 /// A piece may be larger than a message: one object may be. Then it goes in parts.
 void space_body::give_piece(std::uint64_t request, transfer& t, state_piece piece) {
     piece.token = t.token;

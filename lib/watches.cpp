@@ -1,4 +1,5 @@
 #include "watches.hpp"
+#include "../crdt/mutant.hpp"
 #include "object.hpp"
 #include "space_body.hpp"
 #include <boost/asio/post.hpp>
@@ -81,7 +82,7 @@ void object_watch::merge(change_record const& c) {
 
 void object_watch::note(change_record c, bool saved) {
     if (when_ == when::applied || saved || !c.last) return merge(c);
-    if (unsaved_.size() < unsaved_max) return unsaved_.push_back(std::move(c));
+    if (unsaved_.size() < unsaved_max || mutant("watch_queues_without_bound")) return unsaved_.push_back(std::move(c));
     auto& last = unsaved_.back();
     if (last.key != c.key) last.key.clear(), last.members = ~std::uint64_t(0) >> 1;
     join(last, c);

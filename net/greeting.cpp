@@ -1,4 +1,5 @@
 // The handshake of a link: who calls, who answers, what each says of itself. The picture is in link.hpp.
+#include "../crdt/mutant.hpp"
 #include "address.hpp"
 #include "link.hpp"
 #include "stop_signal.hpp"
@@ -216,7 +217,9 @@ struct greeting {
             refuse(net_error::wrong_key);
         }
         auto right = mac1_of(*o.key, header, message1);
+        if (mutant("handshake_agrees_before_the_mac")) (void)noise_of(noise::role::answerer, o);
         if (!same_bytes(mac1, view_of(right))) refuse(net_error::wrong_key);
+        if (o.admit && !o.admit()) refuse(net_error::busy);
         auto h = noise_of(noise::role::answerer, o);
         std::string introduction;
         if (!h.read(message1, introduction)) refuse(net_error::handshake_failed);
@@ -244,6 +247,7 @@ struct greeting {
             refuse(net_error::peer_without_key);
         }
         if (!is_loopback(l.remote_address())) refuse(net_error::insecure_not_loopback);
+        if (o.admit && !o.admit()) refuse(net_error::busy);
         auto own = plain_frame(introduction_of(o));
         co_await write(own);
         meet(introduction, nullptr);
@@ -260,7 +264,8 @@ struct greeting {
         if (o.hello.size() > link_bounds::hello_max) fail(net_error::hello_too_large, address);
         bool late = false, ended = false;
         auto limit = o.clock.make_timer(executor);
-        limit->expires_after(o.handshake_time, [&] { late = true, made->drop(); });
+        if (!mutant("handshake_waits_for_ever"))
+            limit->expires_after(o.handshake_time, [&] { late = true, made->drop(); });
         greeting g{*made, o};
         try {
             if (!caller)

@@ -5,6 +5,27 @@
 
 namespace dunlin {
 
+std::uint64_t sparse_vector::operator[](std::uint32_t slot) const {
+    auto it = std::lower_bound(items_.begin(), items_.end(), item(slot, 0));
+    return it != items_.end() && it->first == slot ? it->second : 0;
+}
+
+void sparse_vector::raise(std::vector<item> more) {
+    std::sort(more.begin(), more.end());
+    auto known = std::ptrdiff_t(items_.size());
+    for (auto& m : more) {
+        auto end = items_.begin() + known;
+        auto it = std::lower_bound(items_.begin(), end, item(m.first, 0));
+        if (it != end && it->first == m.first)
+            it->second = std::max(it->second, m.second);
+        else if (std::ptrdiff_t(items_.size()) > known && items_.back().first == m.first)
+            items_.back().second = m.second; // sorted: the later one is not less
+        else
+            items_.push_back(m);
+    }
+    std::inplace_merge(items_.begin(), items_.begin() + known, items_.end());
+}
+
 verdict heads::check(entry const& e, entry_body const& body, std::uint64_t prior) const {
     auto slot = table_.find(e.writer);
     auto& h = (*this)[slot];
@@ -35,7 +56,10 @@ std::uint32_t heads::advance(entry const& e, entry_body const& body) {
     auto prior = h.prior();
     h.hash = entry_hash(prior, e.writer, e.number, e.stamp, e.body);
     h.number = e.number, h.stamp = e.stamp;
-    for (auto& d : body.dependencies) h.dependencies.raise(table_.intern(body.writers[d.writer - 1]), d.number);
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> more;
+    more.reserve(body.dependencies.size());
+    for (auto& d : body.dependencies) more.emplace_back(table_.intern(body.writers[d.writer - 1]), d.number);
+    if (!more.empty()) h.dependencies.raise(std::move(more));
     digest_ += h.prior() - prior;
     applied_.raise(slot, e.number);
     return slot;
@@ -58,8 +82,8 @@ void heads::write(encoder& out) const {
     auto known = order.size();
     for (std::size_t i = 0; i < known; ++i) place[order[i]] = std::uint32_t(i);
     for (std::size_t i = 0; i < known; ++i)
-        for (std::uint32_t s = 0; s < heads_[order[i]].dependencies.size(); ++s)
-            if (heads_[order[i]].dependencies[s] && place[s] == writers::none) place[s] = 0, order.push_back(s);
+        for (auto& [s, n] : heads_[order[i]].dependencies)
+            if (place[s] == writers::none) place[s] = 0, order.push_back(s);
     std::sort(order.begin() + std::ptrdiff_t(known), order.end(), by_id);
     for (std::size_t i = known; i < order.size(); ++i) place[order[i]] = std::uint32_t(i);
 
@@ -72,8 +96,7 @@ void heads::write(encoder& out) const {
         write_writer(out, table_.id(order[i]));
         out.u(h.number), out.u(h.stamp), write_hash(out, h.hash);
         depends.clear();
-        for (std::uint32_t s = 0; s < h.dependencies.size(); ++s)
-            if (h.dependencies[s]) depends.push_back({place[s], h.dependencies[s]});
+        for (auto& [s, n] : h.dependencies) depends.push_back({place[s], n});
         std::sort(depends.begin(), depends.end());
         out.u(depends.size());
         for (auto& [index, number] : depends) out.u(index), out.u(number);
@@ -111,7 +134,9 @@ bool heads::read(decoder& in, std::size_t writers_most) {
     for (auto& x : items) slots.push_back(table_.intern(x.writer));
     for (auto& w : others) slots.push_back(table_.intern(w));
     for (std::size_t i = 0; i < items.size(); ++i) {
-        for (auto& [index, number] : items[i].depends) items[i].h.dependencies.raise(slots[index], number);
+        std::vector<std::pair<std::uint32_t, std::uint64_t>> depends;
+        for (auto& [index, number] : items[i].depends) depends.emplace_back(slots[index], number);
+        items[i].h.dependencies.raise(std::move(depends));
         adopt(slots[i], std::move(items[i].h));
     }
     return true;

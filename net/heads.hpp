@@ -8,7 +8,8 @@
 // is the first half of the head's hash, its stamp is the head's plus its step, and its dependencies are covered: so
 // whatever is applied is a prefix of each writer, and causes come before effects. The digest is a sum over the heads'
 // hashes: kept up to date with one addition, equal for equal heads in whatever order they came.
-// State   grows with writers seen; a head has 56 bytes and 8 for each writer up to the last it depends on.
+// State   grows with writers seen; a head has 56 bytes and 16 for each writer it depends on, whatever their slots: a
+//         few bytes on the wire cost a few bytes here.
 // Threads the space's executor. Errors: verdicts, and false for a malformed list.
 // Source  hash chains as in Secure Scuttlebutt; delta dependencies as in `research/replication.md` C5.
 #pragma once
@@ -17,11 +18,26 @@
 
 namespace dunlin {
 
+/// Numbers of some slots out of many.
+class sparse_vector {
+    using item = std::pair<std::uint32_t, std::uint64_t>;
+    std::vector<item> items_; // by slot
+
+public:
+    std::uint64_t operator[](std::uint32_t slot) const;
+    void raise(std::uint32_t slot, std::uint64_t number) { raise({{slot, number}}); }
+    /// In any order. Linear in what is new and what is here; logarithmic for each slot that is here already.
+    void raise(std::vector<item> more);
+    auto begin() const { return items_.begin(); }
+    auto end() const { return items_.end(); }
+    std::size_t size() const { return items_.size(); }
+};
+
 struct head {
     std::uint64_t number = 0;
     std::uint64_t stamp = 0;
     hash16 hash{};
-    version_vector dependencies; // in the slots of the space
+    sparse_vector dependencies; // in the slots of the space
     std::uint64_t prior() const { return number ? prior_of(hash) : 0; }
 };
 

@@ -15,7 +15,7 @@
 // mac1, and introductions and frames in clear; node ids are then only claimed. A node with a key refuses that.
 //
 // Messages are sealed when queued and written together: one write a flush, no allocation a message.
-// State   two buffers that keep what they grew to (64 KiB in, 256 KiB out), 2 KiB before the other is known.
+// State   two buffers that keep what they grew to (64 KiB in, 256 KiB out), 256 bytes and its introduction before the other is known.
 // Bounds  first frame 73 bytes, introduction 1 KiB and a little, message 4 MiB and 256 KiB, queue 8 MiB; 5 s for the handshake.
 // Threads one executor. One coroutine receives; any number queue and flush. A link goes after the coroutines that
 //         use it have ended: drop() ends them.
@@ -43,6 +43,7 @@ struct link_options {
     std::string hello;              // opaque, for the other's remote_hello()
     std::uint32_t version_least = 1, version_most = 1;
     std::optional<node_id> expected; // any other node is refused
+    std::function<bool()> admit;     // asked once the first frame is right, before any key is made; false: closed
     std::size_t message_max_bytes = (4u << 20) + (256u << 10); // the largest entry and what names it
     std::size_t queue_max_bytes = 8u << 20;
     std::chrono::nanoseconds handshake_time = std::chrono::seconds(5);

@@ -107,6 +107,7 @@ void mesh::on_fault(std::function<void(std::string const&, error_code, std::stri
 void mesh::answer(link_number to, std::uint64_t id, std::string json) {
     auto it = in_->links.find(to);
     if (it == in_->links.end() || !it->second->said.tool) return;
+    if (it->second->questions) --it->second->questions;
     if (json.size() > wire_bounds::json_max) json = R"({"error":"the answer is above 4 MiB"})";
     in_->say(*it->second, word::tool_answer{id, std::move(json)});
 }

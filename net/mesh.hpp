@@ -44,6 +44,7 @@ struct mesh_options {
     std::chrono::seconds ask_after{30}, close_after{90};
     std::size_t congested_bytes = 256 << 10, queue_bytes = 4 << 20;
     std::size_t tools = 8;
+    std::size_t questions = 16; // of a tool at a time: one may cost a reading of the whole space
 
     explicit mesh_options(identity const& i) : own(i) {}
 };

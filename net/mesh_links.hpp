@@ -28,6 +28,7 @@ struct mesh::connection {
     nanoseconds heard{};
     std::set<std::string, std::less<>> theirs; // spaces that it has
     std::uint64_t messages_in = 0, messages_out = 0;
+    std::size_t questions = 0; // of a tool, not yet answered
 };
 
 struct mesh::entrance {
@@ -63,6 +64,7 @@ public:
     std::map<std::string, entrance, std::less<>> spaces;
     std::shared_ptr<void const> owner_of_world; // what the seams point into
     link_number last_link = 0;
+    nanoseconds strange_again{};
     bool stopping = false;
     std::function<void(tool_question)> heard_tool;
     std::function<void(known_peer const&, bool)> heard_peer;
@@ -151,11 +153,18 @@ public:
                 fault(door->local_address(), e.code(), e.what());
             }
             if (stopping || !came) continue;
-            auto pass = strangers.enter(host_of(came->remote_address()), now());
+            auto pass = strangers.enter(host_of(came->remote_address()), [s = came.get()] { s->close(); });
             if (pass) go(meetings, answer_one(std::move(came), std::move(*pass)));
         }
         if (again && !stopping)
             accept_again->expires_after(std::chrono::milliseconds(100), [this] { go(meetings, accept_all()); });
+    }
+
+    /// Strangers may fail as often as they like; who reads of it does not read faster.
+    void strange(std::string const& address, system_error const& e) {
+        if (now() < strange_again) return;
+        strange_again = now() + std::chrono::milliseconds(50);
+        fault(address, e.code(), e.what());
     }
 
     awaitable<void> answer_one(std::unique_ptr<stream> came, gate::pass pass) {
@@ -163,8 +172,11 @@ public:
         auto address = came->remote_address();
         try {
             auto terms = link_terms();
+            terms.admit = [this, &pass] { return pass.shows_key(now()); };
             made = co_await respond(std::move(came), terms);
-        } catch (system_error const& e) { fault(address, e.code(), e.what()); }
+        } catch (system_error const& e) {
+            if (!pass.put_out()) strange(address, e);
+        }
         if (made && !stopping) adopt(std::move(made), {});
         (void)pass;
     }
@@ -330,7 +342,10 @@ public:
         return true;
     }
     bool on(connection& c, word::tool_request& w) {
-        if (c.said.tool && heard_tool) heard_tool({c.number, w.id, std::move(w.text)});
+        if (!c.said.tool || !heard_tool) return true;
+        if (++c.questions > options.questions)
+            return say(c, word::close{word::reason::too_many, "too many questions at a time"}), false;
+        heard_tool({c.number, w.id, std::move(w.text)});
         return true;
     }
     bool on(connection&, word::tool_answer&) { return true; }

@@ -91,7 +91,7 @@ void replication::peer_up(peer_number n, node_id const& node, bool counted, inst
 
 void replication::peer_down(peer_number n, instant now, actions&) {
     std::erase_if(peers_, [&](auto& p) { return p.number == n; });
-    std::erase_if(serving_, [&](auto& t) { return t.to == n; });
+    std::erase_if(serving_, [&](auto& t) { return t.to == n && (end_transfer(t), true); });
     if (pull_.ticket && pull_.from == n) pull_.ticket = 0;
     if (in_.active && in_.from == n) abandon(now);
 }
@@ -211,6 +211,7 @@ void replication::flush_heads(instant now, actions& out) {
 }
 
 void replication::receive(peer_number from, space_message&& said, instant now, actions& out) {
+    now_ = now;
     auto p = find(from);
     if (!p) return;
     std::visit([&](auto& w) { on(*p, w, now, out); }, said);
@@ -270,8 +271,18 @@ void replication::raise_durable(peer& p, id_vector const& v, bool exactly, actio
 
 void replication::on(peer& p, word::durable& w, instant, actions& out) { raise_durable(p, w.vector, false, out); }
 
-void replication::pull_from(peer& p, instant now, actions& out) {
-    if (pull_.ticket || in_.active || now < p.not_before || space_.full()) return;
+/// Of those that have what we lack the one whose pulls bring most: who promises and never gives has its turn last.
+replication::peer& replication::best_to_pull_from(peer& p) {
+    auto best = &p;
+    for (auto& q : peers_)
+        if (q.fruitless < best->fruitless && !q.congested && now_ >= q.not_before && lacks(q)) best = &q;
+    return *best;
+}
+
+void replication::pull_from(peer& asked, instant now, actions& out) {
+    bool alone = in_.active && now < in_.begun + bounds_.state_alone;
+    if (pull_.ticket || alone || now < asked.not_before || space_.full()) return;
+    auto& p = mutant("protocol_pulls_from_who_never_answers") ? asked : best_to_pull_from(asked);
     pull_ = {p.number, ++last_request_, now + bounds_.pull_deadline};
     say(p, word::pull{pull_.ticket, have(p), bounds_.range_bytes}, out);
 }
@@ -287,6 +298,7 @@ void replication::on(peer& p, word::range& w, instant now, actions& out) {
     for (auto& s : w.list) progress += take(&p, s, now, out).applied;
     auto again = find(number);
     if (!again || !asked) return;
+    again->fruitless = progress ? 0 : again->fruitless + 1;
     if (!w.more && !space_.full()) again->unknown_more = false;
     check_synced(*again, out);
     if (!progress) return;
@@ -295,6 +307,7 @@ void replication::on(peer& p, word::range& w, instant now, actions& out) {
 }
 
 void replication::room(instant now, actions& out) {
+    now_ = now;
     for (auto& p : peers_)
         if (lacks(p)) return pull_from(p, now, out);
 }
@@ -320,6 +333,7 @@ void replication::become_synced(actions& out) {
 }
 
 void replication::tick(instant now, chance& random, actions& out) {
+    now_ = now;
     expire(now, out);
     flush_heads(now, out);
     if (!started_) started_ = true, next_pull_ = now;
@@ -340,14 +354,17 @@ void replication::ask(instant now, chance& random, actions& out) {
         if (p.congested || pick--) continue;
         if (wanted_ && now >= p.not_before) return take_state_from(p, now, out);
         if (holding()) return tell_heads(p, true, true, out);
-        return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
+            return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
     }
 }
 
 void replication::expire(instant now, actions& out) {
-    if (pull_.ticket && now >= pull_.deadline && !mutant("protocol_waits_for_a_lost_range")) pull_.ticket = 0;
+    if (pull_.ticket && now >= pull_.deadline && !mutant("protocol_waits_for_a_lost_range")) {
+        if (auto p = find(pull_.from)) ++p->fruitless;
+        pull_.ticket = 0;
+    }
     if (in_.active && now >= in_.deadline) abandon(now);
-    std::erase_if(serving_, [&](auto& t) { return now >= t.deadline; });
+    std::erase_if(serving_, [&](auto& t) { return now >= t.deadline && (end_transfer(t), true); });
     for (auto& p : peers_)
         if (p.catching_until != instant{} && now >= p.catching_until) {
             p.catching_until = {};

@@ -64,6 +64,8 @@ public:
 
     virtual void read_log(std::uint64_t request, id_vector const& have, std::size_t budget_bytes) = 0;  // log_read
     virtual void read_state(std::uint64_t request, std::uint64_t token, std::string const& cursor) = 0; // state_read
+    /// Nobody asks for more of the transfer.
+    virtual void drop_state(std::uint64_t) {}
     virtual void stage_state(std::string bytes) = 0;                                                    // state_staged
     /// All is staged: join it, with its heads.
     virtual void finish_state() = 0; // state_finished
@@ -89,13 +91,18 @@ struct entry_refused {
     writer_id writer{};
     std::uint64_t number = 0;
 };
+/// Somebody tells entries of our own present writer that we have not made: a lie, or a clone of this process.
+struct own_forged {
+    peer_number from = 0;
+    std::uint64_t number = 0;
+};
 /// copies() may answer more than before.
 struct copies_changed {};
 /// The space knows what the cluster knew.
 struct synced {};
 } // namespace event
 using action = std::variant<event::send, event::fork_proved, event::fork_alarm, event::entry_refused,
-                            event::copies_changed, event::synced>;
+                            event::own_forged, event::copies_changed, event::synced>;
 using actions = std::vector<action>;
 
 struct replication_bounds {
@@ -103,6 +110,8 @@ struct replication_bounds {
     std::chrono::milliseconds heads_every{100};
     std::chrono::milliseconds pull_deadline{5000};
     std::chrono::milliseconds state_deadline{10000}; // for one chunk
+    std::chrono::milliseconds state_alone{30'000}; // so long a state that comes keeps entries from being pulled
+    std::size_t state_bytes_s = 4096;              // slower than that it may be given up for another
     std::size_t range_bytes = 256 << 10;
     std::size_t buffer_entries = 1024;
     std::size_t buffer_bytes = 1 << 20;
@@ -129,6 +138,7 @@ class replication {
         std::set<writer_id> suspects; // their entries from it do not fit ours
         std::uint64_t reading = 0;    // our request for its pull
         word::pull pulled;
+        unsigned fruitless = 0; // pulls in a row that brought nothing
     };
     struct holder {
         bool counted = false;
@@ -144,11 +154,13 @@ class replication {
         peer_number from = 0;
         std::uint64_t token = 0;
         std::string next;
-        instant deadline{};
+        instant deadline{}, begun{};
+        std::uint64_t bytes = 0;
     };
     struct transfer_out {
         peer_number to = 0;
         std::uint64_t request = 0; // 0: the peer's turn
+        std::uint64_t token = 0;   // that the space gave it
         std::string cursor;        // what it asked for
         instant deadline{};
     };
@@ -173,6 +185,7 @@ class replication {
     std::uint64_t held_until_ = 0, shown_own_ = 0;
     std::set<writer_id> frozen_;
     std::map<std::uint32_t, std::uint64_t> vouched_, accused_; // by slot: numbers heard on the writer's own link
+    instant now_{};                                            // as last told
     instant next_pull_{}, heads_due_{}, first_peer_{};
     bool started_ = false, synced_ = false, wanted_ = false;
     std::uint64_t last_request_ = 0;
@@ -228,6 +241,8 @@ private:
     bool lacks(peer const& p) const; // do we lack what it has?
     id_vector have(peer const& p) const;
     bool avoided(peer const& p, writer_id const& w) const { return frozen_.contains(w) || p.suspects.contains(w); }
+    peer& best_to_pull_from(peer& p);
+    bool drags() const;
 
     void say(peer const& p, space_message said, actions& out) {
         out.emplace_back(event::send{p.number, std::move(said)});
@@ -259,6 +274,7 @@ private:
     void on(peer& p, word::state_chunk& w, instant now, actions& out);
     void on(peer& p, word::busy& w, instant now, actions& out);
     void abandon(instant now);
+    void end_transfer(transfer_out& t);
 
     // replication_absorb.cpp: what comes in
     absorbed take(peer* from, series const& s, instant now, actions& out);

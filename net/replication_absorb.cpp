@@ -5,6 +5,10 @@
 
 namespace dunlin {
 
+namespace {
+constexpr std::size_t suspects_max = 64; // of a peer
+}
+
 replication::absorbed replication::take(peer* from, series const& s, instant now, actions& out) {
     auto done = walk(from, s, now, out);
     if (done.applied && !waiting_.empty()) drain(now, out);
@@ -18,6 +22,11 @@ replication::absorbed replication::walk(peer* from, series const& s, instant now
     auto number = [&] { return known.of(s.writer).number; };
     if (frozen_.contains(s.writer) || (from && from->suspects.contains(s.writer))) return done;
     if (s.last() < number()) return done;
+    if (s.writer == own_ && s.last() > number() && !mutant("protocol_takes_its_own_entries_from_others")) {
+        if (from && from->suspects.size() < suspects_max && from->suspects.insert(own_).second)
+            out.emplace_back(event::own_forged{from->number, s.last()});
+        return done;
+    }
     if (s.first > number() + 1) {
         wait(series(s), now);
         return done.stuck = true, done;
@@ -124,12 +133,12 @@ void replication::vouch(peer const& p, std::uint32_t slot, writer_id const& w, s
 void replication::conflict(peer* p, writer_id const& w, std::uint64_t number, actions& out) {
     if (!p || frozen_.contains(w)) return;
     auto slot = space_.known().table().find(w);
-    if (p->node == w.node) {
+    if (p->node == w.node || mutant("protocol_freezes_on_hearsay")) {
         auto it = vouched_.find(slot);
         if (it != vouched_.end() && number <= it->second) return prove(w, number, out);
         accused_[slot] = number;
     }
-    if (p->suspects.size() < 64 && p->suspects.insert(w).second)
+    if (p->suspects.size() < suspects_max && p->suspects.insert(w).second)
         out.emplace_back(event::fork_alarm{p->number, w, number});
 }
 
@@ -138,7 +147,7 @@ void replication::prove(writer_id const& w, std::uint64_t number, actions& out) 
 }
 
 void replication::refuse(peer* p, writer_id const& w, std::uint64_t number, actions& out) {
-    if (!p || (p->suspects.size() < 64 && p->suspects.insert(w).second))
+    if (!p || (p->suspects.size() < suspects_max && p->suspects.insert(w).second))
         out.emplace_back(event::entry_refused{p ? p->number : 0, w, number});
 }
 
@@ -149,9 +158,10 @@ void replication::on(peer& p, word::behind& w, instant now, actions& out) {
 }
 
 void replication::take_state_from(peer& p, instant now, actions& out) {
-    if (in_.active) return;
+    if (in_.active && (in_.from == p.number || !drags())) return;
+    if (in_.active) abandon(now);
     in_ = {};
-    in_.active = true, in_.from = p.number, in_.deadline = now + bounds_.state_deadline;
+    in_.active = true, in_.from = p.number, in_.deadline = now + bounds_.state_deadline, in_.begun = now;
     say(p, word::state_pull{}, out);
 }
 
@@ -159,8 +169,15 @@ void replication::on(peer& p, word::state_chunk& w, instant now, actions&) {
     if (!in_.active || in_.staging || in_.from != p.number || !w.token) return;
     if ((in_.token && in_.token != w.token) || (in_.next != w.cursor && !mutant("protocol_takes_a_late_chunk"))) return;
     in_.staging = true, in_.token = w.token, in_.next = std::move(w.next), in_.last = w.last;
-    in_.deadline = now + bounds_.state_deadline;
+    in_.deadline = now + bounds_.state_deadline, in_.bytes += w.bytes.size();
     space_.stage_state(std::move(w.bytes));
+}
+
+/// So slow that another peer's state is worth more.
+bool replication::drags() const {
+    auto took = now_ - in_.begun;
+    return !in_.last && took > bounds_.state_alone &&
+           in_.bytes < std::uint64_t(std::chrono::duration_cast<std::chrono::seconds>(took).count()) * bounds_.state_bytes_s;
 }
 
 void replication::state_staged(bool ok, instant now, actions& out) {

@@ -59,15 +59,20 @@ void replication::log_read(std::uint64_t request, log_range&& read, instant now,
     offer(p, out); // what it missed of pushes while it caught up
 }
 
+void replication::end_transfer(transfer_out& t) {
+    if (auto token = std::exchange(t.token, 0)) space_.drop_state(token);
+}
+
 void replication::on(peer& p, word::state_pull& w, instant now, actions& out) {
     auto it = std::find_if(serving_.begin(), serving_.end(), [&](auto& t) { return t.to == p.number; });
     if (it == serving_.end()) {
         auto most = bounds_.transfers - (p.counted ? 0 : 1);
         if (serving_.size() >= most || holding())
             return say(p, word::busy{0, std::chrono::milliseconds(holding() ? 100 : 1000)}, out);
-        it = serving_.insert(it, transfer_out{p.number, 0, {}, {}});
+        it = serving_.insert(it, transfer_out{p.number, 0, 0, {}, {}});
     }
     if (it->request) return; // one piece at a time
+    if (!w.token) end_transfer(*it); // it begins again: the one before is nobody's
     it->request = ++last_request_;
     it->cursor = w.cursor;
     it->deadline = now + 3 * bounds_.state_deadline;
@@ -79,10 +84,11 @@ void replication::state_read(std::uint64_t request, state_piece&& piece, instant
     auto it = std::find_if(serving_.begin(), serving_.end(), [&](auto& t) { return t.request == request; });
     if (!request || it == serving_.end()) return;
     it->request = 0, it->deadline = now + 3 * bounds_.state_deadline;
+    if (piece.token) it->token = piece.token;
     auto p = find(it->to);
     auto cursor = std::move(it->cursor);
     piece.gone = piece.gone || holding(); // it may have what nobody may see yet
-    if (piece.last || piece.gone) serving_.erase(it);
+    if (piece.last || piece.gone) end_transfer(*it), serving_.erase(it);
     if (!p) return;
     if (piece.gone) return say(*p, word::busy{0, std::chrono::milliseconds(holding() ? 100 : 0)}, out);
     say(*p,

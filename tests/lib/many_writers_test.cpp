@@ -1,7 +1,8 @@
 // Many writers, and hostile ones: what an entry may name, what a table holds, what is refused.
+#include "forged_entry.hpp"
 #include "golden_space.hpp"
-#include <dunlin/crdt/shape.hpp>
 #include <dunlin/lib/entry_delta.hpp>
+#include <malloc.h>
 
 using namespace golden;
 
@@ -13,33 +14,7 @@ writer_id stranger(std::uint32_t n) {
     return w;
 }
 
-/// Entries of writers that no program of ours runs, first ones each, put together byte by byte.
-class stranger_entry {
-    writers table_;
-    entry_builder builder_;
-    writer_id author_;
-
-public:
-    explicit stranger_entry(writer_id const& author) : author_(author) { builder_.begin(table_.intern(author)); }
-    std::uint32_t index(writer_id const& w) { return builder_.index(table_.intern(w), table_); }
-    /// One object's delta: of one member.
-    stranger_entry& says(std::string_view type, std::string_view key, std::string_view member, std::string_view kind,
-                         std::string_view delta) {
-        encoder fields;
-        fields.u(2), fields.u32(field_id(member, kind)), fields.bytes(delta);
-        builder_.delta().u(0), builder_.delta().bytes(type), builder_.delta().bytes(key);
-        builder_.delta().bytes(fields.view());
-        return *this;
-    }
-    series made(std::uint64_t number = 1, std::uint64_t stamp = 5, std::uint64_t prior = 0) {
-        encoder body;
-        builder_.finish(number == 1 ? stamp : 0, body);
-        series s;
-        s.writer = author_, s.first = number, s.first_stamp = stamp, s.prior = prior;
-        s.add(body.view());
-        return s;
-    }
-};
+using stranger_entry = forged::entry_of;
 
 bool takes(golden_space& s, series const& one) {
     entry_body read;
@@ -157,6 +132,7 @@ TEST(hostile_entries, that_name_an_object_twice_are_refused_whole) {
     auto said = a.seal();
     ASSERT_TRUE(takes(b, said));
     stranger_entry twice(stranger(1));
+    twice.depends(said.writer, said.first);
     encoder off;
     off.u(2), off.u(twice.index(said.writer)), off.u(said.first); // one removal, nothing written
     for (int k = 0; k < 2; ++k) twice.says("golden.flags", "k", "on", "F", off.view());
@@ -164,6 +140,7 @@ TEST(hostile_entries, that_name_an_object_twice_are_refused_whole) {
     EXPECT_EQ(b.body->known().of(stranger(1)).number, 0u);
     EXPECT_EQ(a.digest(), b.digest());
     stranger_entry once(stranger(1));
+    once.depends(said.writer, said.first);
     ASSERT_EQ(once.index(said.writer), 1u);
     EXPECT_TRUE(takes(b, once.says("golden.flags", "k", "on", "F", off.view()).made()));
     EXPECT_FALSE(b.get<flags>().on);
@@ -185,21 +162,88 @@ TEST(hostile_entries, may_call_an_object_anything_that_is_utf8) {
     EXPECT_FALSE(takes(b, stranger_entry(stranger(n++)).says("\xff", "k", "on", "F", "\1").made()));
 }
 
+TEST(hostile_entries, that_name_writers_whom_their_author_has_not_seen_are_refused) {
+    golden_space a(1), b(2);
+    a.know_types(), b.know_types();
+    a.get<sums>().sum += 1;
+    auto said = a.seal();
+    ASSERT_TRUE(takes(b, said));
+    auto before = b.body->table().size();
+    stranger_entry unseen(stranger(1));
+    for (std::uint32_t n = 2; n < 60'000; ++n) unseen.index(stranger(n));
+    EXPECT_FALSE(takes(b, unseen.made()));
+    stranger_entry known(stranger(1)); // though we know him
+    known.index(said.writer);
+    EXPECT_FALSE(takes(b, known.made()));
+    EXPECT_EQ(b.body->table().size(), before);
+    stranger_entry seen(stranger(1));
+    seen.depends(said.writer, said.first);
+    EXPECT_TRUE(takes(b, seen.made()));
+    stranger_entry later(stranger(1)); // by an earlier entry of its own
+    later.index(said.writer);
+    EXPECT_TRUE(takes(b, later.made(b.body->known().of(stranger(1)))));
+}
+
+// Whoever starts again learns from the schema what others write.
+TEST(hostile_entries, that_take_away_what_the_schema_says_are_refused) {
+    golden_space a(1), b(2);
+    a.know_types();
+    a.get<sums>().sum += 1;
+    auto said = a.seal();
+    ASSERT_TRUE(takes(b, said));
+    encoder one_line, all_lines, everything;
+    one_line.u(2), one_line.bytes(std::string("golden.sums\0sum\0C", 17)), one_line.u(2), one_line.u(1), one_line.u(said.first);
+    all_lines.u(1), all_lines.u(1), all_lines.u(1), all_lines.u(said.first);
+    everything.u(1), everything.u(1), everything.u(1), everything.u(said.first);
+    stranger_entry line(stranger(1)), lines(stranger(2)), object(stranger(3));
+    for (auto e : {&line, &lines, &object}) e->depends(said.writer, said.first);
+    EXPECT_FALSE(takes(b, line.says("dunlin.schema", "schema", "lines", "Ss", one_line.view()).made()));
+    EXPECT_FALSE(takes(b, lines.says("dunlin.schema", "schema", "lines", "Ss", all_lines.view()).made()));
+    EXPECT_FALSE(takes(b, object.names("dunlin.schema", "schema", everything.view()).made()));
+}
+
+TEST(hostile_entries, about_types_that_nobody_has_described_are_refused_and_leave_nothing_behind) {
+    golden_space a(1), b(2);
+    a.know_types();
+    a.get<sums>().sum += 1;
+    auto said = a.seal();
+    ASSERT_TRUE(takes(b, said));
+    std::uint32_t run = 1;
+    for (std::string type : {"nowhere", "a}b", "}", "{"}) {
+        encoder gone; // takes away what it has seen, in an object of no type
+        gone.u(1), gone.u(1), gone.u(1), gone.u(said.first);
+        stranger_entry e(stranger(run++));
+        e.depends(said.writer, said.first);
+        EXPECT_FALSE(takes(b, e.names(type, "k", gone.view()).made())) << type;
+        EXPECT_FALSE(b.body->find_type(type)) << type;
+    }
+}
+
+// Each names one other, the last of all: that costs what it says, and not a place for everybody before.
+TEST(heavy_hostile_entries, cost_no_more_memory_than_they_are_long) {
+    golden_space b(2);
+    auto before = ::mallinfo2();
+    std::size_t bytes = 0;
+    constexpr std::uint32_t count = 60'000;
+    for (std::uint32_t n = 1; n <= count; ++n) {
+        stranger_entry e(stranger(n));
+        if (n > 1) e.depends(stranger(n - 1), 1);
+        auto s = e.made();
+        bytes += s.size();
+        ASSERT_TRUE(takes(b, s));
+    }
+    auto after = ::mallinfo2();
+    auto grown = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+    EXPECT_LT(grown, 12 * bytes) << grown / count << " bytes a writer, for " << bytes / count << " on the wire";
+}
+
 // The table of writers is as large as a member's patience; whoever is known, and we ourselves, go on.
-TEST(hostile_entries, that_fill_the_table_of_writers_stop_nobody_who_is_known_already) {
+TEST(heavy_hostile_entries, that_fill_the_table_of_writers_stop_nobody_who_is_known_already) {
     golden_space a(1), b(2);
     a.know_types(), b.know_types();
     a.get<sums>().sum += 1;
     ASSERT_TRUE(takes(b, a.seal()));
-    std::uint32_t next = 1;
-    auto name_many = [&](std::uint32_t n) {
-        stranger_entry e(stranger(next++));
-        while (n--) e.index(stranger(next++));
-        return takes(b, e.made());
-    };
-    for (std::uint32_t n = 60'000; n; n /= 2)
-        while (name_many(n)) {}
-    while (name_many(0)) {}
+    for (std::uint32_t n = 1; takes(b, stranger_entry(stranger(n)).made()); ++n) {}
     EXPECT_EQ(b.body->table().size(), writers::foreign_max);
     EXPECT_FALSE(b.alarms.size()) << b.alarms.back();
     a.get<sums>().sum += 2;

@@ -159,6 +159,32 @@ TEST_F(hostile, a_first_frame_with_any_bit_changed_costs_no_key_and_gets_no_link
     EXPECT_EQ(answerer_chance.drawn, drawn) << "keys were made for a stranger";
 }
 
+// Repeated by who overheard it, a first frame is right: whoever stands at the door says how many of those there may be.
+TEST_F(hostile, a_right_first_frame_that_is_not_admitted_costs_no_key_and_no_answer) {
+    auto good = good_first();
+    int asked = 0;
+    answerer.admit = [&] { return ++asked, false; };
+    auto drawn = answerer_chance.drawn;
+    std::size_t sent = 0;
+    again();
+    between.far->on_write = [&](std::string& bytes) { sent += bytes.size(); };
+    start(respond(std::move(between.far), answerer), answered);
+    run(io, send(*between.near, good));
+    called.ended = true;
+    finish();
+    EXPECT_EQ(answered.error, net_error::busy) << answered.what;
+    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(sent, 0u);
+    EXPECT_EQ(answerer_chance.drawn, drawn);
+    good[30] ^= 1;
+    hear(good, false);
+    EXPECT_EQ(asked, 1) << "nobody is asked about a stranger";
+    answerer.admit = [&] { return ++asked, true; };
+    again();
+    greet_well();
+    EXPECT_EQ(asked, 2);
+}
+
 TEST_F(hostile, an_answer_to_a_stranger_is_never_more_than_three_bytes) {
     auto good = good_first();
     for (std::size_t at : {0u, 4u, 5u, 9u, 40u}) {
