@@ -4,6 +4,8 @@
 #   tests/tidy_test.cpp                          tidy_tests
 #   tests/sim/*_main.cpp                         dunlin_sim
 #   tests/crash/*.cpp                            dunlin_crash; tests/crash/faults.cpp: the library it preloads
+#   tests/points/*_test.cpp                      points_tests, with sources of net/ that were instrumented
+#   tests/histories/*_main.cpp                   histories
 #   tests/conformance/*.cpp                      conformance
 #   tests/fuzz/*_fuzz.cpp                        fuzz_NAME, with tests/fuzz/driver.cpp or, in the preset fuzz, libfuzzer.cpp
 #   benchmarks/{crdt,net,lib}/*_bench.cpp        crdt_bench, net_bench, lib_bench
@@ -61,6 +63,36 @@ if(crash)
   add_library(dunlin_faults MODULE tests/crash/faults.cpp)
   target_link_libraries(dunlin_faults PRIVATE dunlin_warnings ${CMAKE_DL_LIBS})
   add_dependencies(dunlin_crash dunlin_faults)
+endif()
+
+# Every co_await of these sources passes through a point, see tests/points/point.hpp; their objects stand before the
+# libraries, which then give none of the same names.
+dunlin_files(points tests/points/*_test.cpp)
+if(points)
+  set(instrumented net/greeting.cpp net/link.cpp net/mesh.cpp net/tcp.cpp lib/sim/network.cpp)
+  set(headers net/mesh_links.hpp net/scope.hpp)
+  set(copies ${PROJECT_BINARY_DIR}/points)
+  set(lists)
+  foreach(file ${instrumented} ${headers})
+    get_filename_component(folder ${copies}/${file} DIRECTORY)
+    file(MAKE_DIRECTORY ${folder})
+    add_custom_command(OUTPUT ${copies}/${file} ${copies}/${file}.list
+      COMMAND ${CMAKE_COMMAND} -E rm -f ${copies}/${file}.list
+      COMMAND ${CMAKE_COMMAND} -E touch ${copies}/${file}.list
+      COMMAND awk -v path=${file} -v source=${PROJECT_SOURCE_DIR}/${file} -v list=${copies}/${file}.list
+        -f ${PROJECT_SOURCE_DIR}/tests/points/instrument.awk ${PROJECT_SOURCE_DIR}/${file} > ${copies}/${file}
+      DEPENDS ${PROJECT_SOURCE_DIR}/${file} ${PROJECT_SOURCE_DIR}/tests/points/instrument.awk VERBATIM)
+    list(APPEND lists ${copies}/${file})
+  endforeach()
+  dunlin_test_program(points_tests ${points} ${lists})
+  target_compile_options(points_tests PRIVATE -iquote ${PROJECT_SOURCE_DIR}/net -iquote ${PROJECT_SOURCE_DIR}/lib/sim
+    -iquote ${PROJECT_SOURCE_DIR}/tests/points)
+  target_compile_definitions(points_tests PRIVATE DUNLIN_POINTS_DIR="${copies}")
+endif()
+
+dunlin_files(histories tests/histories/*_main.cpp)
+if(histories)
+  dunlin_program(histories ${histories})
 endif()
 dunlin_files(conformance tests/conformance/*.cpp)
 if(conformance)

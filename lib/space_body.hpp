@@ -39,6 +39,7 @@ struct space_setup {
     node_id node;                   // ours
     std::size_t memory_bytes = std::size_t(256) << 20;
     std::size_t log_bytes = std::size_t(256) << 20;
+    std::size_t piece_objects = 512; // of a state, in one piece of it
     std::chrono::milliseconds sync_deadline{3000};
     bool alone = true;                                            // nobody to ask: synced at once
     std::function<void(peer_number, space_message&&)> send;       // to a link, from the space's executor

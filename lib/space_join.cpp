@@ -266,7 +266,7 @@ void space_body::switch_state() {
             continue;
         }
         if (is) unknown_.erase(unknown);
-        joining j{is ? nothing : heads_.applied(), theirs, self_};
+        joining j{is ? nothing : heads_.applied(), mutant("state_removes_what_it_had_not_seen") ? heads_.applied() : theirs, self_};
         o->fields().join(o->value(), other ? other->value() : nullptr, j);
         if (store_) mark_unsaved(*o, log_.next_position()), save_state(*o, {});
     }
@@ -291,7 +291,8 @@ void space_body::switch_state() {
     joined_position_ = log_.next_position();
     if (store_) write_known(true), clear_staging([](bool) {});
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
-    for (auto o : residents) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
+    for (auto o : residents)
+        if (!mutant("watch_is_not_told_of_a_state")) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
     ring_watches();
     if (on_entry) on_entry(true);
     end_joining(true);

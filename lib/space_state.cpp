@@ -16,7 +16,7 @@
 namespace dunlin {
 
 namespace {
-constexpr std::size_t piece_bytes = 256 << 10, objects_a_piece = 512;
+constexpr std::size_t piece_bytes = 256 << 10;
 constexpr std::size_t part_bytes = wire_bounds::chunk_max - 64; // of a piece in one message
 
 std::string cursor_of(int phase, std::int64_t after) {
@@ -106,7 +106,7 @@ void space_body::read_objects(std::uint64_t request, std::uint64_t token, std::i
 void space_body::list_arrived(std::uint64_t request, std::uint64_t token, std::int64_t after) {
     if (!cold_in_flight_.empty() && !store_error_)
         return after_rows_.push_back([this, request, token, after] { list_arrived(request, token, after); });
-    store_->list({store_space_, 0, after, objects_a_piece, piece_bytes, true},
+    store_->list({store_space_, 0, after, setup_.piece_objects, piece_bytes, true},
                  [this, self = weak_from_this(), request, token, after](auto ec, list_page page) {
                      auto shared = std::make_shared<list_page>(std::move(page));
                      back(self, [this, self, request, token, after, ec, shared] {
@@ -158,7 +158,7 @@ bool space_body::find_resident(std::int64_t after, std::int64_t& last, staged_ob
         for (auto it = after < 0 ? list.begin() : list.upper_bound(std::uint64_t(after), by_hash());
              it != list.end() && std::int64_t(it->hash) <= last; ++it) {
             all.push_back(&*it);
-            if (++n > objects_a_piece && it->hash != before) break; // one more, so that the end is seen
+            if (++n > setup_.piece_objects && it->hash != before) break; // one more, so that the end is seen
             before = it->hash;
         }
     }
@@ -166,7 +166,7 @@ bool space_body::find_resident(std::int64_t after, std::int64_t& last, staged_ob
     auto names = full_names(table_);
     std::size_t bytes = 0, n = 0;
     for (; n < all.size(); ++n) { // never ends between two objects of one hash
-        bool full = n >= objects_a_piece || bytes > piece_bytes;
+        bool full = n >= setup_.piece_objects || bytes > piece_bytes;
         if (full && all[n]->hash != all[n - 1]->hash) break;
         auto& o = *all[n];
         if (o.fields().vacant(o.value())) continue;

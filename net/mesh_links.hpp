@@ -2,6 +2,7 @@
 //
 //   dial_one, answer_one ──▶ adopt ──▶ introduce ──▶ run (reads) and flush (writes) ──▶ forget ──▶ farewell
 #pragma once
+#include "../crdt/mutant.hpp"
 #include "address.hpp"
 #include "mesh.hpp"
 #include "scope.hpp"
@@ -139,6 +140,7 @@ public:
                         failed == net_error::not_dunlin || failed == net_error::wrong_key);
             fault(address, failed, text);
         }
+        if (mutant("handshake_dials_no_more_after_an_abort") && failed == boost::asio::error::operation_aborted) co_return;
         poke();
     }
 
@@ -156,7 +158,7 @@ public:
             auto pass = strangers.enter(host_of(came->remote_address()), [s = came.get()] { s->close(); });
             if (pass) go(meetings, answer_one(std::move(came), std::move(*pass)));
         }
-        if (again && !stopping)
+        if (again && !stopping && !mutant("handshake_accepts_no_more_after_an_error"))
             accept_again->expires_after(std::chrono::milliseconds(100), [this] { go(meetings, accept_all()); });
     }
 

@@ -198,7 +198,7 @@ void replication::state_finished(bool ok, instant now, actions& out) {
         return;
     }
     wanted_ = false;
-    drain(now, out);
+    if (!mutant("protocol_lets_wait_after_a_state")) drain(now, out);
     for (auto& p : peers_) p.unknown_more = false;
     if (from) tell_heads(*from, true, true, out); // whose answer names what came since
     heads_due_ = heads_due_ == instant{} ? now : std::min(heads_due_, now);

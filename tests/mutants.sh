@@ -64,6 +64,9 @@ recovery  recovery_forgets_states_that_failed    sim_tests   recovery.writes_aga
 recovery  recovery_writes_again_what_was_cut     sim_tests   quiet_space.has_nothing_twice*
 recovery  recovery_forgets_a_begun_join          sim_tests   join.that_was_cut_off*
 recovery  recovery_trusts_a_row_again            sim_tests   schema.*
+recovery  recovery_believes_a_log_with_holes     sim_tests   holes.in_the_log_are*
+recovery  recovery_believes_a_file_that_is_shorter  sim_tests  holes.at_the_end*
+recovery  recovery_brings_back_what_a_joined_state_removed  sim_tests  holes.that_a_joined*
 log       log_cut_is_not_heard_of                sim_tests   quiet_space.is_given*
 protocol  protocol_takes_in_when_full            net_tests   full.*
 protocol  protocol_splices_branches              net_tests   fork.*
@@ -74,6 +77,12 @@ protocol  protocol_waits_for_a_lost_range        net_tests   all/gossip.*
 protocol  protocol_takes_a_late_chunk            net_tests   all/gossip.*
 protocol  protocol_buffers_without_bound         net_tests   bound.*
 protocol  protocol_serves_held_entries           net_tests   all/gossip.*
+protocol  protocol_lets_wait_after_a_state       sim_tests   heavy_exhaustive.*
+state     state_tail_skips_by_the_last_piece     sim_tests   heavy_exhaustive.*
+state     state_removes_what_it_had_not_seen     sim_tests   heavy_exhaustive.*
+watch     watch_is_not_told_of_a_state           sim_tests   heavy_exhaustive.*
+handshake handshake_accepts_no_more_after_an_error  points_tests  points.of_nodes_survive_an_operation_that_fails
+handshake handshake_dials_no_more_after_an_abort    points_tests  points.of_nodes_survive_an_operation_that_is_aborted
 LIST
 }
 

@@ -172,7 +172,7 @@ end_steps() {
 
 test_programs() { # the GoogleTest programs of this tree
     local folder file
-    for folder in crdt net lib sim; do
+    for folder in crdt net lib sim points; do
         if has "tests/$folder/*_test.cpp"; then echo "${folder}_tests"; fi
     done
     for file in examples/*_test.cpp; do
@@ -184,7 +184,7 @@ test_programs() { # the GoogleTest programs of this tree
 # The programs that have suites with this prefix: no other is worth a build.
 programs_with() {
     local folder
-    for folder in crdt net lib sim; do
+    for folder in crdt net lib sim points; do
         if grep -qsE "TEST(_P|_F)?\($1|TYPED_TEST(_P)?\($1|INSTANTIATE.*$1" tests/$folder/*_test.cpp; then echo "${folder}_tests"; fi
     done
 }

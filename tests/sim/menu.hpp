@@ -77,7 +77,7 @@ inline menu draw_menu(std::uint64_t seed, scenario const* only, std::size_t node
     m.weight_clock = some(m.clocks, 8);
     m.weight_copy = some(m.copies, 6);
     m.one_way = c.unit() * 0.6;
-    m.writes_ms = c.between(10, 250);
+    m.writes_ms = c.between(10, 250) * double(m.nodes * m.nodes) / 9; // each change is applied at every node
     m.open_pinned = c.unit();
     m.copies_p = c.unit() * 0.5;
     m.keys = 5 + std::size_t(c.below(60));
