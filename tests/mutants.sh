@@ -44,6 +44,15 @@ protocol  protocol_waits_for_a_lost_range        net_tests   all/gossip.*
 protocol  protocol_takes_a_late_chunk            net_tests   all/gossip.*
 protocol  protocol_buffers_without_bound         net_tests   bound.*
 protocol  protocol_serves_held_entries           net_tests   all/gossip.*
+handshake handshake_agrees_before_the_mac        net_tests   hostile.a_first_frame*
+handshake handshake_waits_for_ever               net_tests   hostile.a_handshake_cut*
+handshake handshake_holds_the_door_for_everybody net_tests   gate.*
+merge     merge_removes_what_nobody_has_seen     sim_tests   enemy.cannot_take_away*
+seal      seal_adopts_any_stamp                  sim_tests   enemy.of_the_year*
+watch     watch_queues_without_bound             sim_tests   heavy_bounds.of_saved_watches*
+protocol  protocol_takes_its_own_entries_from_others  sim_tests  enemy.cannot_write_under*
+protocol  protocol_pulls_from_who_never_answers  sim_tests   enemy_protocol.that_promises*
+protocol  protocol_freezes_on_hearsay            sim_tests   enemy.freezes_nobody*
 LIST
 }
 
