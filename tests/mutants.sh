@@ -83,6 +83,15 @@ state     state_removes_what_it_had_not_seen     sim_tests   heavy_exhaustive.*
 watch     watch_is_not_told_of_a_state           sim_tests   heavy_exhaustive.*
 handshake handshake_accepts_no_more_after_an_error  points_tests  points.of_nodes_survive_an_operation_that_fails
 handshake handshake_dials_no_more_after_an_abort    points_tests  points.of_nodes_survive_an_operation_that_is_aborted
+handshake handshake_agrees_before_the_mac        net_tests   hostile.a_first_frame*
+handshake handshake_waits_for_ever               net_tests   hostile.a_handshake_cut*
+handshake handshake_holds_the_door_for_everybody net_tests   gate.*
+merge     merge_removes_what_nobody_has_seen     sim_tests   enemy.cannot_take_away*
+seal      seal_adopts_any_stamp                  sim_tests   enemy.of_the_year*
+watch     watch_queues_without_bound             sim_tests   heavy_bounds.of_saved_watches*
+protocol  protocol_takes_its_own_entries_from_others  sim_tests  enemy.cannot_write_under*
+protocol  protocol_pulls_from_who_never_answers  sim_tests   enemy_protocol.that_promises*
+protocol  protocol_freezes_on_hearsay            sim_tests   enemy.freezes_nobody*
 LIST
 }
 
