@@ -53,7 +53,7 @@ eviction  eviction_drops_what_is_dirty           sim_tests   *crash_points.*lose
 eviction  eviction_forgets_before_the_commit     sim_tests   *crash_points.*lose_nothing*
 recovery  recovery_trusts_the_cache_after_a_failed_sync  sim_tests  *procedures.of_calls*
 recovery  recovery_goes_on_in_a_new_file         sim_tests   procedures.of_a_damaged_page_move*
-checkpoint  checkpoint_leaves_the_old_wal        lib_tests   store_rot.*rests*
+checkpoint  checkpoint_leaves_the_old_wal        lib_tests   heavy_store_rot.*rests*
 log       log_waits_for_a_lost_row               sim_tests   procedures.of_log_rows_at_or_below*
 recovery  recovery_believes_damage               lib_tests   store_damage.*
 recovery  recovery_skips_the_last_row            lib_tests   store_file.*:node.keeps_its_state*

@@ -27,7 +27,7 @@ struct aged_file {
     }
 };
 
-TEST(store_rot, of_one_bit_of_the_database_is_found_or_without_effect) {
+TEST(heavy_store_rot, of_one_bit_of_the_database_is_found_or_without_effect) {
     aged_file aged(aged_file::left::closed);
     auto& w = aged.w;
     ASSERT_EQ(aged.image.files.size(), 1u);
@@ -87,7 +87,7 @@ int commits_left(aged_file const& aged, int trial, sim::generator& chance) {
 }
 
 /// SQLite drops the frame and all after it without a word: what is left is what some earlier commit left.
-TEST(store_rot, of_one_bit_of_the_wal_takes_its_tail_and_nothing_else) {
+TEST(heavy_store_rot, of_one_bit_of_the_wal_takes_its_tail_and_nothing_else) {
     aged_file aged(aged_file::left::running);
     sim::generator chance(10, "rot");
     int shorter = 0;
@@ -97,7 +97,7 @@ TEST(store_rot, of_one_bit_of_the_wal_takes_its_tail_and_nothing_else) {
 }
 
 /// What was checked in is not played back, so nothing can be lost of it.
-TEST(store_rot, of_one_bit_of_the_wal_of_a_file_that_rests_takes_nothing) {
+TEST(heavy_store_rot, of_one_bit_of_the_wal_of_a_file_that_rests_takes_nothing) {
     aged_file aged(aged_file::left::resting);
     ASSERT_GT(aged.image.files.at("game.db-wal").size(), 20'000u);
     sim::generator chance(11, "rot");

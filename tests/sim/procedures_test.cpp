@@ -127,6 +127,8 @@ struct log_of_file {
     }
     std::uint64_t above() const { return last - floor; }
 };
+/// Nothing is checkpointed: all rows stand above the floor.
+void rows_above(std::size_t, dunlin::options& o) { o.memory(8 << 20).log_budget(256 << 20); }
 /// The log is not cut, and soon checkpointed.
 void long_log(std::size_t, dunlin::options& o) { o.memory(24 << 10).log_budget(1 << 20); }
 
@@ -212,7 +214,7 @@ TEST(procedures, of_log_rows_at_or_below_the_floor_give_the_state_to_who_needs_t
 
 TEST(procedures, of_log_rows_above_the_floor_take_their_entries_from_peers) {
     for (int which = 1; which < 12; ++which) {
-        two_writers t(seed(74), [](std::size_t, dunlin::options& o) { o.memory(64 << 10).log_budget(1 << 20); });
+        two_writers t(seed(74), rows_above);
         t.both(40 + which);
         EXPECT_SETTLES(t.c);
         t.c.kill(1);
@@ -237,7 +239,7 @@ TEST(procedures, of_log_rows_above_the_floor_take_their_entries_from_peers) {
 // has a part of it.
 TEST(procedures, of_log_rows_above_the_floor_that_nobody_else_has_leave_equal_nodes) {
     for (int which = 1; which < 14; ++which) {
-        two_writers t(75 + std::uint64_t(which), [](std::size_t, dunlin::options& o) { o.memory(24 << 10).log_budget(1 << 20); });
+        two_writers t(75 + std::uint64_t(which), rows_above);
         t.both(40);
         EXPECT_SETTLES(t.c);
         t.c.partition({0}, {1});
