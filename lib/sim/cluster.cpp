@@ -65,6 +65,7 @@ std::size_t cluster::twin(std::size_t i, image const& file, bool same_run) {
     return size() - 1;
 }
 
+void cluster::skip_runs(std::size_t i, std::uint64_t runs) { members_.at(i)->runs += runs; }
 bool cluster::running(std::size_t i) const { return members_.at(i)->node != nullptr; }
 bool cluster::held(std::size_t i) const { return running(i) && members_[i]->run->held(); }
 dunlin::node& cluster::node(std::size_t i) {

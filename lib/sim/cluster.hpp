@@ -80,6 +80,9 @@ public:
     /// Starts a node that does not run. With a limit: false if it has not started by then, and goes on trying.
     void restart(std::size_t i) { restart(i, run_limit); }
     bool restart(std::size_t i, nanoseconds limit);
+    /// Its runs draw other chance from now on than those of another cluster of this seed: for a node whose file was lost,
+    /// and which would be the same writer again.
+    void skip_runs(std::size_t i, std::uint64_t runs = 1000);
     void hold(std::size_t i) { world_.hold(process_at(i)); }
     void release(std::size_t i) { world_.release(process_at(i)); }
     /// The number of the new host, which is not started. With `same_run` its next run draws the same chance as the

@@ -205,6 +205,7 @@ class cutter {
     void reopen(sim::image const& image, int& counted, std::string const& where) {
         ++counted;
         cluster c(2, run_.seed, narrow, false);
+        c.skip_runs(1);
         c.disk(1).load(image);
         c.restart(1);
         c.advance(50ms);
@@ -225,6 +226,7 @@ class cutter {
         sim::recording again;
         {
             cluster c(2, run_.seed, narrow, false);
+            c.skip_runs(1);
             c.disk(1).load(image);
             c.disk(1).record(&again);
             c.restart(1);
@@ -249,6 +251,7 @@ class cutter {
                                      {sim::on_read, n}, disk_fault(sim::on_read, n).for_good(), {sim::on_truncate, 1}};
         ++found_.faults;
         cluster c(2, run_.seed, narrow, false);
+        c.skip_runs(1);
         c.disk(1).load(image);
         c.disk(1).add(faults[chance_.below(std::size(faults))]);
         try {
@@ -264,6 +267,7 @@ class cutter {
     void reunite(sim::image const& image) {
         ++found_.reunited;
         cluster c(2, run_.seed, narrow, false);
+        c.skip_runs(1);
         c.disk(0).load(run_.other), c.disk(1).load(image);
         c.restart(0);
         auto before = c.vector(0);

@@ -49,7 +49,7 @@ TEST(crash_points, of_a_short_run_lose_nothing) {
 
 TEST(heavy_crash_points, lose_nothing_that_was_confirmed_wherever_the_power_is_cut) {
     finding found;
-    for (std::uint64_t s = 62; s < 64 && found.clean(); ++s) {
+    for (std::uint64_t s = 62; s < 66 && found.clean(); ++s) {
         recorded_run run(s, 2);
         cutter(run, found, 12).cut_everywhere();
     }
