@@ -85,8 +85,8 @@ if(points)
     list(APPEND lists ${copies}/${file})
   endforeach()
   dunlin_test_program(points_tests ${points} ${lists})
-  target_compile_options(points_tests PRIVATE -iquote ${PROJECT_SOURCE_DIR}/net -iquote ${PROJECT_SOURCE_DIR}/lib/sim
-    -iquote ${PROJECT_SOURCE_DIR}/tests/points)
+  target_compile_options(points_tests PRIVATE "SHELL:-iquote ${PROJECT_SOURCE_DIR}/net"
+    "SHELL:-iquote ${PROJECT_SOURCE_DIR}/lib/sim" "SHELL:-iquote ${PROJECT_SOURCE_DIR}/tests/points")
   target_compile_definitions(points_tests PRIVATE DUNLIN_POINTS_DIR="${copies}")
 endif()
 

@@ -70,9 +70,9 @@ void entry_log::cut(std::uint64_t first_row) {
 }
 
 void entry_log::lost(std::uint64_t id) {
-    for (auto& row : rows_)
-        if (row.id == id && !mutant("log_waits_for_a_lost_row"))
-            for (auto& r : row.runs) floor_.raise(r.slot, r.last);
+    for (auto& held : rows_)
+        if (held.id == id && !mutant("log_waits_for_a_lost_row"))
+            for (auto& r : held.runs) floor_.raise(r.slot, r.last);
 }
 
 std::uint64_t entry_log::row_of(std::uint64_t position) const {

@@ -232,7 +232,7 @@ bool store_file::read_quarantine() {
 }
 
 boost::system::error_code store_file::scan(store_sink& sink, store_summary& summary) {
-    summary = {now_.floor, now_.first_row, now_.next_row - 1, 0, 0, fresh_, is_short_};
+    summary = {now_.floor, now_.first_row, now_.next_row - 1, 0, 0, fresh_, is_short_, {}};
     if (!scan_small_tables(sink, summary) || !scan_log(sink, summary)) return broken_;
     now_.log_bytes = summary.log_bytes;
     scanned_ = true;

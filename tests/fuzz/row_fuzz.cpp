@@ -160,7 +160,7 @@ struct over_file {
         body->own(lone::writer_of(9));
         body->set_store_number(f.space);
         (void)body->type_of(struct_of<sampled::every>(), true);
-        body->found(half, heads);
+        body->found(half, 0, heads, false);
         body->row_found(1, runs);
         each_series(runs, bytes, [&](std::uint32_t n, series const& one) {
             if (n == f.space) body->replay(1, one);

@@ -80,12 +80,9 @@ using applies = bool (*)(seen_wait const&);
 bool to_all(seen_wait const&) { return true; }
 bool to_a_users(seen_wait const& w) { return w.by_user(); }
 
-/// mesh_links.hpp, where a coroutine of the mesh holds the mesh until its work has ended.
-std::string last_of_all() {
-    for (auto& w : of_nodes())
-        if (w.where.starts_with("net/mesh_links.hpp")) return w.where; // the first that runs
-    return {};
-}
+/// The mesh's own waits are for coroutines that deal with every error of the network; what is thrown at the wait itself
+/// comes out of the executor, as scope.hpp says.
+bool may_escape(std::string const& where) { return where.starts_with("net/mesh_links.hpp"); }
 
 void strike_nodes(blow how, applies where) {
     std::size_t struck = 0, escaped = 0, failed = 0;
@@ -99,7 +96,7 @@ void strike_nodes(blow how, applies where) {
         EXPECT_EQ(s.failure, "") << w.where << " of " << w.whose << ", wait " << w.number;
         ++struck, escaped += s.escaped, failed += !s.failure.empty();
         // An error of what all else has been handled for has nobody left to hear it: scope.hpp says where it comes out.
-        EXPECT_TRUE(!s.escaped || w.where == last_of_all()) << w.where << " of " << w.whose;
+        EXPECT_TRUE(!s.escaped || may_escape(w.where)) << w.where << " of " << w.whose;
     }
     std::cout << struck << " waits struck, " << escaped << " errors came out of the executor\n";
     EXPECT_GT(struck, 0u);
@@ -160,9 +157,9 @@ std::set<std::string> in_the_sources() {
 }
 /// Not struck, and why.
 std::map<std::string, std::string> const left_out{
-    {"net/greeting.cpp:129", "the byte of a refusal has come with its length, in every run so far"},
-    {"net/greeting.cpp:208", "what follows the header has come by then, in every run so far"},
-    {"net/greeting.cpp:241", "the introduction has come by then, in every run so far"},
+    {"net/greeting.cpp:130", "the byte of a refusal has come with its length, in every run so far"},
+    {"net/greeting.cpp:209", "what follows the header has come by then, in every run so far"},
+    {"net/greeting.cpp:244", "the introduction has come by then, in every run so far"},
 };
 } // namespace
 
