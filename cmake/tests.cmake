@@ -1,6 +1,7 @@
 # Tests, benchmarks, examples and snippets, found by their place:
 #
-#   tests/{crdt,net,lib,sim}/*_test.cpp          crdt_tests, net_tests, lib_tests, sim_tests
+#   tests/{crdt,net,lib,sim}/*_test.cpp          crdt_tests, net_tests, lib_tests, sim_tests; with a suite heavy_* also
+#                                                crdt_heavy, lib_heavy, sim_heavy
 #   tests/tidy_test.cpp                          tidy_tests
 #   tests/sim/*_main.cpp                         dunlin_sim
 #   tests/crash/*.cpp                            dunlin_crash; tests/crash/faults.cpp: the library it preloads
@@ -16,8 +17,9 @@
 # A file in those folders that is none of these is a part of each program of its folder. Which tests run in which
 # build is said by their suite (see ./run): heavy_* in release, all others under ASan, threads_* under TSan.
 enable_testing()
-# All that runs under ASan. Tests and snippets are no part of `all`, so that a release build makes only what it needs.
+# All that runs under ASan, and the tests of the release build. Tests and snippets are no part of `all`.
 add_custom_target(unit)
+add_custom_target(heavy)
 if(TARGET dunlin)
   add_dependencies(unit dunlin)
 endif()
@@ -35,26 +37,44 @@ function(dunlin_test_program name)
   target_link_libraries(${name} PRIVATE SQLite::SQLite3 sodium::sodium GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
-  add_dependencies(unit ${name})
 endfunction()
 
+# Files of a folder that are no test and no program are compiled once, for all programs of the folder. FOLDER_heavy has
+# only the tests that run in the release build: the others need not be compiled there.
 foreach(folder crdt net lib sim)
   dunlin_files(tests tests/${folder}/*_test.cpp)
+  dunlin_files(parts tests/${folder}/*.cpp)
+  list(FILTER parts EXCLUDE REGEX "_(test|main)\\.cpp$")
+  if(parts)
+    add_library(${folder}_parts OBJECT EXCLUDE_FROM_ALL ${parts})
+    target_link_libraries(${folder}_parts PRIVATE dunlin_lib dunlin_warnings SQLite::SQLite3 sodium::sodium)
+    set(parts $<TARGET_OBJECTS:${folder}_parts>)
+  endif()
+  set(heavy)
+  foreach(file ${tests})
+    file(STRINGS ${file} found REGEX "^(TEST|TYPED_TEST|INSTANTIATE_)[A-Z_]*\\(heavy_" LIMIT_COUNT 1)
+    if(found)
+      list(APPEND heavy ${file})
+    endif()
+  endforeach()
   if(tests)
-    dunlin_files(parts tests/${folder}/*.cpp)
-    list(FILTER parts EXCLUDE REGEX "_main\\.cpp$")
-    dunlin_test_program(${folder}_tests ${parts})
+    dunlin_test_program(${folder}_tests ${tests} ${parts})
+    add_dependencies(unit ${folder}_tests)
+  endif()
+  if(heavy)
+    dunlin_test_program(${folder}_heavy ${heavy} ${parts})
+    add_dependencies(heavy ${folder}_heavy)
   endif()
 endforeach()
 dunlin_files(tidy tests/tidy_test.cpp)
 if(tidy)
   dunlin_test_program(tidy_tests ${tidy})
+  add_dependencies(unit tidy_tests)
 endif()
 
-dunlin_files(sim tests/sim/*.cpp)
-list(FILTER sim EXCLUDE REGEX "_test\\.cpp$")
-if(sim MATCHES "_main\\.cpp")
-  dunlin_program(dunlin_sim ${sim})
+dunlin_files(sim tests/sim/*_main.cpp)
+if(sim)
+  dunlin_program(dunlin_sim ${sim} $<TARGET_OBJECTS:sim_parts>)
 endif()
 dunlin_files(crash tests/crash/*.cpp)
 list(FILTER crash EXCLUDE REGEX "faults\\.cpp$")
@@ -85,6 +105,7 @@ if(points)
     list(APPEND lists ${copies}/${file})
   endforeach()
   dunlin_test_program(points_tests ${points} ${lists})
+  add_dependencies(unit points_tests)
   target_compile_options(points_tests PRIVATE "SHELL:-iquote ${PROJECT_SOURCE_DIR}/net"
     "SHELL:-iquote ${PROJECT_SOURCE_DIR}/lib/sim" "SHELL:-iquote ${PROJECT_SOURCE_DIR}/tests/points")
   target_compile_definitions(points_tests PRIVATE DUNLIN_POINTS_DIR="${copies}")
@@ -129,6 +150,7 @@ foreach(file ${examples})
   get_filename_component(name ${file} NAME_WE)
   if(name MATCHES "_test$")
     dunlin_test_program(${name} ${file})
+    add_dependencies(unit ${name})
   elseif(NOT name MATCHES "^demo")
     dunlin_program(${name} ${file})
   endif()

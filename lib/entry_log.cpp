@@ -69,9 +69,9 @@ void entry_log::cut(std::uint64_t first_row) {
     }
 }
 
-void entry_log::lost(std::uint64_t id) {
+void entry_log::lost(std::uint64_t first, std::uint64_t last) {
     for (auto& held : rows_)
-        if (held.id == id && !mutant("log_waits_for_a_lost_row"))
+        if (first <= held.id && held.id <= last && !mutant("log_waits_for_a_lost_row"))
             for (auto& r : held.runs) floor_.raise(r.slot, r.last);
 }
 

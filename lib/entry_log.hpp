@@ -42,8 +42,8 @@ public:
     std::uint64_t saved_position() const { return saved_; } // everything below it is on disk
     /// Rows before this one were cut: the floor rises over what they held.
     void cut(std::uint64_t first_row);
-    /// A row cannot be read: below what it held the log does not answer.
-    void lost(std::uint64_t row);
+    /// Of these rows none can be read: below what they held the log does not answer.
+    void lost(std::uint64_t first, std::uint64_t last);
     /// The row of an appended entry; 0 if it is not saved yet.
     std::uint64_t row_of(std::uint64_t position) const;
     /// No object's stored state lacks an entry before this position any more.

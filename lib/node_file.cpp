@@ -25,7 +25,6 @@ struct node_body::file_content final : store_sink {
     struct of_space {
         std::string half_joined, heads;
         std::uint64_t as_of = 0; // the row that they are as of
-        bool damaged = false; // rows above the floor are lost, or the row of the space itself
         std::vector<row_heads> rows;
         std::deque<log_row> above; // the floor: with their bytes
 
@@ -45,7 +44,7 @@ struct node_body::file_content final : store_sink {
     std::map<std::uint32_t, of_space> spaces;
     std::uint32_t run = 0;
     std::vector<store_damage> damage;
-    bool all_damaged = false; // as spaces[].damaged
+    std::uint64_t floor = 0;
 
     explicit file_content(bool with_entries) : entries(with_entries) {}
     void on_name(name_kind kind, std::uint32_t number, bytes_view bytes) override {
@@ -55,7 +54,6 @@ struct node_body::file_content final : store_sink {
         if (key == meta_run) run = std::uint32_t(decoder(value).u());
     }
     void on_space(std::uint32_t space, std::uint64_t at, bytes_view half_joined, bytes_view heads) override {
-        if (!entries) return;
         auto& s = spaces[space];
         s.half_joined = half_joined, s.heads = heads, s.as_of = at;
     }
@@ -82,17 +80,17 @@ struct node_body::file_content final : store_sink {
     }
     void on_damage(store_damage const& d) override { damage.push_back(d); }
 
-    /// Whose heads count entries that may be in no row, and in no object either.
-    void judge(std::uint64_t floor) {
+    /// Its heads count entries that may be in no row, and in no object either; or what its rows name is lost.
+    bool has_holes(std::uint32_t space) {
         using place = store_damage::place;
-        for (auto& d : damage) {
-            bool row = d.where == place::log_heads || d.where == place::log_bytes;
-            if (row && d.number <= floor) continue;
-            for (auto& r : d.runs) spaces[r.space].damaged = true;
-            if (d.where == place::space) spaces[std::uint32_t(d.number)].damaged = true;
-            if (row && d.runs.empty()) all_damaged = true;
-            if (d.where == place::name && name_kind(d.number >> 32) == name_kind::writer) all_damaged = true;
-        }
+        auto& s = spaces[space];
+        auto folded = std::max(floor, space_body::joined_until(s.half_joined, s.as_of));
+        return std::any_of(damage.begin(), damage.end(), [&](auto& d) {
+            if (d.where == place::name) return true;
+            if (d.where == place::space) return d.number == space;
+            if (d.where == place::meta || d.number <= folded) return false;
+            return d.runs.empty() || std::any_of(d.runs.begin(), d.runs.end(), [&](auto& r) { return r.space == space; });
+        });
     }
 };
 
@@ -122,7 +120,7 @@ void node_body::read_file() {
     auto found = std::make_shared<file_content>(true);
     store_->open(file_options(), found,
                  [weak = weak_from_this(), found](boost::system::error_code ec, store_summary s) {
-                     found->judge(s.floor);
+                     found->floor = s.floor;
                      if (auto self = weak.lock()) self->opened(found, ec, s.moved_to);
                  });
 }
@@ -130,7 +128,7 @@ void node_body::read_file() {
 void node_body::opened(std::shared_ptr<file_content> const& found, boost::system::error_code ec, std::string const& moved_to) {
     if (stopped_) return; // drop() answers
     if (ec && !moved_to.empty() && !std::exchange(file_moved_, true)) { // an empty one then, and a new writer
-        alarm("pages of the file are damaged: it was moved to " + moved_to + ", this node begins empty and its peers refill it");
+        alarm("the file is damaged: it was moved to " + moved_to + ", this node begins empty and its peers refill it");
         return read_file();
     }
     if (ec) return finish_start(ec);
@@ -151,15 +149,16 @@ void node_body::start_space(std::shared_ptr<space_body> const& s, std::shared_pt
                             std::function<void()> done) {
     auto number = store_->intern(name_kind::space, s->name());
     auto held = std::make_shared<file_content::of_space>();
-    if (found) *held = std::move(found->spaces[number]), held->damaged |= found->all_damaged;
+    bool damaged = found && found->has_holes(number);
+    if (found) *held = std::move(found->spaces[number]);
     auto then = [s, me = writer_, done = std::move(done)] {
         s->own(me);
         s->start(done);
     };
-    boost::asio::post(s->executor(), [s, number, held, then = std::move(then)] {
+    boost::asio::post(s->executor(), [s, number, held, damaged, then = std::move(then)] {
         if (s->stopped()) return;
         s->set_store_number(number);
-        s->found(held->half_joined, held->as_of, held->heads, held->damaged);
+        s->found(held->half_joined, held->as_of, held->heads, damaged);
         for (auto& r : held->rows) s->row_found(r.row, r.runs);
         file_content::of_space::replay(s, held, then);
     });
@@ -223,7 +222,7 @@ void node_body::reopened(file_content& found, boost::system::error_code ec, stor
         boost::asio::post(space->executor(), [space = space, held, floor] {
             std::vector<entry_log::file_row> here;
             for (auto& r : held->rows) here.push_back({r.row, space->runs_here(r.runs)});
-            space->reopened(std::move(here), floor);
+            space->reopened(std::move(here), floor, held->half_joined, held->as_of);
         });
     }
     alarm("the file is open again: what it lacked is being written");

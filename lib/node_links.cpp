@@ -207,7 +207,13 @@ void node_links::on_tool(tool_question const& q) {
 
 void node_body::start_links() {
     if (stopped_) return;
-    if (options_.listen().empty() && options_.join().empty()) return finish_start({});
+    auto alone_with = [](auto& s) { boost::asio::post(s->executor(), [s] { s->nobody_else(); }); };
+    if (options_.listen().empty() && options_.join().empty()) {
+        for (auto& [name, s] : spaces_) alone_with(s);
+        return finish_start({});
+    }
+    // Whoever joins nobody has only its roster to say who else there is: that goes on with what there is in any case.
+    if (alone()) alone_with(spaces_.at("dunlin"));
     try {
         links_ = std::make_unique<node_links>(*this);
         links_->keep(machine_);

@@ -41,17 +41,21 @@ void space_body::take_schema(object& o) {
 
 /// The heads come first, then the rows in order.
 void space_body::found(bytes_view half_joined, std::uint64_t as_of, bytes_view heads, bool damaged) {
-    if (decoder half(half_joined); !half_joined.empty()) {
-        auto what = char(half.u8());
-        joined_until_ = half.u64();
-        if (joined_until_ == as_of_this_write) joined_until_ = as_of;
-        if (what != no_join) half_joined_ = what + std::string(half_joined.substr(std::min<std::size_t>(9, half_joined.size())));
-    }
+    joined_until_ = joined_until(half_joined, as_of);
+    if (!half_joined.empty() && half_joined[0] != no_join)
+        half_joined_ = half_joined[0] + std::string(half_joined.substr(std::min<std::size_t>(9, half_joined.size())));
     log_damaged_ = damaged && !mutant("recovery_believes_a_log_with_holes");
     decoder in(heads);
     if (!heads.empty() && !heads_.read(in)) setup_.alarm("the heads of space " + setup_.name + " cannot be read");
     for (std::uint32_t s = 0; s < heads_.size(); ++s)
         if (heads_[s].number) see_head(s);
+}
+
+std::uint64_t space_body::joined_until(bytes_view half_joined, std::uint64_t as_of) {
+    decoder half(half_joined);
+    half.u8();
+    auto row = half.u64();
+    return !half.ok() ? 0 : row == as_of_this_write ? as_of : row;
 }
 
 void space_body::see_head(std::uint32_t slot) {
@@ -121,27 +125,6 @@ void space_body::start(std::function<void()> done) {
         if (rows_mislead()) machine_->want_state();
         done();
     });
-}
-
-/// Entries that the heads count are in no row, nor, perhaps, in the objects.
-void space_body::rows_fell_behind() {
-    setup_.alarm("the file has lost entries of space " + setup_.name + ": its objects wait for a peer's state");
-    if (half_joined_is(join_begun) || joins_over_behind()) { // its heads are greater than ours
-        if (half_joined_is(join_begun)) half_joined_[0] = join_over_behind;
-    } else {
-        encoder lost;
-        lost.u8(rows_behind), heads_.write(lost);
-        half_joined_ = lost.take();
-    }
-    write_known();
-}
-
-void space_body::nobody_else() {
-    if (stopped_ || rebuilding() || !half_joined_is(rows_behind)) return;
-    setup_.alarm("no other member has what the file has lost of space " + setup_.name + ": it goes on with what there is");
-    half_joined_.clear();
-    unknown_.erase({schema_->type, schema_key});
-    write_known();
 }
 
 void space_body::stop() {

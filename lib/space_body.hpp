@@ -8,7 +8,7 @@
 // anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
 // the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
 // it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
-// Files  space_turn.cpp, space_absorb.cpp, space_objects.cpp, space_disk.cpp, space_state.cpp
+// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen
 // Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
 #pragma once
 #include "../crdt/stamp.hpp"
@@ -132,6 +132,8 @@ public:
     std::uint32_t store_number() const { return store_space_; }
     /// What the file holds, told in this order: heads, rows, series above the floor; then start.
     void found(bytes_view half_joined, std::uint64_t as_of, bytes_view heads, bool damaged);
+    /// By what its row in the file says: log rows up to this one are in every object since a state was joined.
+    static std::uint64_t joined_until(bytes_view half_joined, std::uint64_t as_of);
     void row_found(std::uint64_t row, std::vector<log_run> const& runs);
     void replay(std::uint64_t row, series const& s);
     void start(std::function<void()> done);
@@ -143,7 +145,7 @@ public:
     /// The disk is full: who waits for an object whose changes wait for it is told so.
     void file_full();
     /// The file is open again, with these rows; entries above `floor` may not be in the states of their objects.
-    void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor);
+    void reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor, bytes_view half_joined, std::uint64_t as_of);
     /// At once, or when what the file lacked is queued for it, or that was given up.
     void after_reopening(std::function<void()> then) {
         if (!rereading_ || !store_error_) return then();
@@ -366,6 +368,7 @@ private:
     void checkpoint();
     void write_known(bool ends_join = false);
     void rows_fell_behind();
+    void fold_log();
     void act(instant now);
     void schedule_tick();
     instant now() const { return setup_.clock->steady_now(); }
@@ -396,6 +399,7 @@ private:
     void give_piece(std::uint64_t request, transfer& t, state_piece piece);
     void read_part(std::uint64_t request, transfer& t);
     bool find_cold(std::int64_t after, std::int64_t last, list_page const& page, staged_objects& found);
+    void tell_lost(std::uint64_t from, std::vector<log_row> const& read);
     void collect_log(id_vector const& have, std::size_t budget_bytes, std::function<void(log_range&&)> answer);
     void page_of(object_type* type, std::int64_t after, std::size_t limit, list_page&& page, object_page done);
     void digest_from(std::int64_t after, std::shared_ptr<digest_sum> sum,

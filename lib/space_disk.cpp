@@ -208,6 +208,16 @@ void space_body::take_series(series const& s, version_vector& have, std::size_t&
     }
 }
 
+/// Rows that were asked for and cannot be read, or are not there any more: who needs them is given the state.
+void space_body::tell_lost(std::uint64_t from, std::vector<log_row> const& read) {
+    for (auto& r : read) {
+        if (from < r.row) log_.lost(from, r.row - 1);
+        if (r.damaged) log_.lost(r.row, r.row);
+        from = r.row + 1;
+    }
+    if (read.empty()) log_.lost(from, ~std::uint64_t(0));
+}
+
 /// Entries above `have` from the rows and the tail. The answer comes on our executor, at once if from memory.
 void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, std::function<void(log_range&&)> answer) {
     auto mine = std::make_shared<version_vector>();
@@ -222,16 +232,16 @@ void space_body::collect_log(id_vector const& have, std::size_t budget_bytes, st
         return answer(std::move(range));
     }
     store_->read_rows(row, budget_bytes,
-                      [this, self = weak_from_this(), mine, answer, budget_bytes](auto ec, std::vector<log_row> rows) {
+                      [this, self = weak_from_this(), row, mine, answer, budget_bytes](auto ec, std::vector<log_row> rows) {
                           auto shared = std::make_shared<std::vector<log_row>>(std::move(rows));
-                          back(self, [this, self, mine, answer, budget_bytes, ec, shared] {
+                          back(self, [this, self, row, mine, answer, budget_bytes, ec, shared] {
                               auto alive = self.lock();
                               if (!alive || stopped_) return;
                               log_range read;
                               read.more = true;
                               auto budget = budget_bytes;
+                              if (!ec) tell_lost(row, *shared);
                               for (auto& r : *shared) {
-                                  if (r.damaged) log_.lost(r.row); // who needs it is given the state
                                   if (ec || r.damaged) break;
                                   each_series(r.runs, r.bytes, [&](std::uint32_t space, series const& s) {
                                       if (space == store_space_) take_series(s, *mine, budget, read.list);

@@ -287,6 +287,7 @@ void space_body::switch_state() {
         stamps_.see(s.heads[slot].stamp, setup_.clock->wall_now());
         advanced(slot);
     }
+    bool behind = joins_over_behind();
     half_joined_.clear();
     joined_position_ = log_.next_position();
     if (store_) write_known(true), clear_staging([](bool) {});
@@ -296,6 +297,35 @@ void space_body::switch_state() {
     ring_watches();
     if (on_entry) on_entry(true);
     end_joining(true);
+    if (behind) fold_log();
+}
+
+/// Entries that the heads count are in no row, nor, perhaps, in the objects.
+void space_body::rows_fell_behind() {
+    setup_.alarm("the file has lost entries of space " + setup_.name + ": its objects wait for a peer's state");
+    if (half_joined_is(join_begun) || joins_over_behind()) { // its heads are greater than ours
+        if (half_joined_is(join_begun)) half_joined_[0] = join_over_behind;
+    } else {
+        encoder lost;
+        lost.u8(rows_behind), heads_.write(lost);
+        half_joined_ = lost.take();
+    }
+    write_known();
+}
+
+void space_body::nobody_else() {
+    if (stopped_ || rebuilding() || !half_joined_is(rows_behind)) return;
+    setup_.alarm("no other member has what the file has lost of space " + setup_.name + ": it goes on with what there is");
+    half_joined_.clear();
+    unknown_.erase({schema_->type, schema_key});
+    write_known();
+    fold_log();
+}
+
+/// A hole that was dealt with is to lie below the floor soon: the next start would find it again.
+void space_body::fold_log() {
+    if (mutant("recovery_finds_a_hole_again")) return;
+    setup_.on_long_log ? setup_.on_long_log() : checkpoint();
 }
 
 } // namespace dunlin

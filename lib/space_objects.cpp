@@ -232,6 +232,11 @@ object_name space_body::name_of(object_type& type, std::string_view key) {
 }
 
 void space_body::load(object_type& type, std::string const& key) {
+    // Not from a file that may hold less than this run has said: whoever counted on from that would lose the rest.
+    if (store_error_ && !mutant("recovery_reads_a_file_it_gave_up"))
+        return boost::asio::post(setup_.executor, [this, self = weak_from_this(), &type, key] {
+            if (auto alive = self.lock()) finish_open(type, key, store_errc::reopen_needed, nullptr);
+        });
     if (auto it = cold_in_flight_.find({&type, key}); it != cold_in_flight_.end()) {
         it->second.wanted = true;
         if (store_->state() == store_state::disk_full)

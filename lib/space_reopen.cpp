@@ -40,7 +40,8 @@ void space_body::file_lost(boost::system::error_code why) {
     rows_moved();
 }
 
-void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor) {
+void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t floor, bytes_view half_joined,
+                          std::uint64_t as_of) {
     if (stopped_) return;
     seal(); // into the tail only: nothing is written yet
     if (!joining_) staged_.reset(); // its last rows may be lost
@@ -49,9 +50,10 @@ void space_body::reopened(std::vector<entry_log::file_row> rows, std::uint64_t f
     auto from = log_.saved_position();
     log_.reopened(rows);
     for (; from < log_.saved_position(); ++from) durable_.see(log_.at(from).at);
-    if (std::exchange(joined_unanswered_, false)) { // where the join ended is known by position alone
-        auto known = log_.saved_position() >= joined_position_ ? log_.row_of(joined_position_ - 1) : 0;
-        joined_until_ = known ? known : log_.last_row();
+    // The file says where the join ended, if the write that ends it is there; else no row of it is later.
+    if (std::exchange(joined_unanswered_, false)) {
+        auto end = joined_until(half_joined, as_of);
+        joined_until_ = end == as_of && end > joined_until_ ? end : log_.last_row();
     }
     known_again_ = false;
     cold_ = {}, replayed_ = {}, cold_in_flight_.clear();

@@ -56,7 +56,7 @@ void space_body::read_state(std::uint64_t request, std::uint64_t token, std::str
     auto phase = in.u8();
     auto after = in.i();
     if (it == transfers_.end() || !in.finished() || !(*it)->have.covers(log_.floor()) || rebuilding() ||
-        rows_mislead()) {
+        rows_mislead() || store_error_) {
         piece.gone = true;
         return send_piece(request, std::move(piece));
     }

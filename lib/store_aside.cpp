@@ -1,5 +1,7 @@
-// A file whose pages are damaged: is it so when it is read again, and where it goes then. It is never deleted.
+// A file whose pages are damaged, or whose names are: is it so when it is read again, and where it goes then. It is
+// never deleted.
 #include "store_connection.hpp"
+#include "store_core.hpp"
 #include "store_file.hpp"
 #include <algorithm>
 #include <cstdio>
@@ -91,6 +93,24 @@ boost::system::error_code store_file::look_again(store_options const& options) {
     broken_ = damaged ? store_errc::damaged_file : store_errc::reopen_needed; // so that closing writes nothing
     auto error = whole ? boost::system::error_code() : broken_;
     return error;
+}
+
+/// Rows whose type has lost its name are read as absent, and absent is removed: such a file is as good as its pages.
+boost::system::error_code store::core::without_names(store_options const& options, store_summary& summary) {
+    struct second_look : store_sink {
+        bool lost = false;
+        void on_damage(store_damage const& d) override {
+            lost |= d.where == store_damage::place::name || d.where == store_damage::place::space;
+        }
+    } again;
+    file_.close();
+    error_code error = file_.open(options);
+    if (!error) error = file_.scan(again, summary);
+    file_.close();
+    if (error) return error;
+    if (!again.lost) return store_errc::reopen_needed; // it was read wrongly
+    if (auto failed = store_file::move_aside(options, summary.moved_to)) return failed;
+    return store_errc::damaged_file;
 }
 
 } // namespace dunlin

@@ -36,6 +36,7 @@ class store::core::naming_sink final : public store_sink {
 
 public:
     store_names of_file;
+    bool lost_names = false; // or heads: then rows of objects cannot be understood, and nothing says which
     naming_sink(core& core, store_sink& to) : core_(core), to_(to) {}
     void on_name(name_kind kind, std::uint32_t number, bytes_view bytes) override {
         {
@@ -52,6 +53,7 @@ public:
             std::lock_guard lock(core_.mutex_);
             core_.names_.reserve(kind, number);
         }
+        lost_names |= damage.where == store_damage::place::name || damage.where == store_damage::place::space;
         to_.on_damage(damage);
     }
     void on_meta(std::uint32_t key, bytes_view value) override { names_done(), to_.on_meta(key, value); }
@@ -200,7 +202,7 @@ bool store::core::run_control() {
 
 /// A page that is damaged may be so in the file, or have been read wrongly: the whole is looked at before it is trusted
 /// again. What is damaged goes aside if the owner wants that, and the opening fails: the sink has heard a part of it.
-boost::system::error_code store::core::open_file(store_options const& options, store_sink& sink, store_summary& summary) {
+boost::system::error_code store::core::open_file(store_options const& options, naming_sink& sink, store_summary& summary) {
     if (state_ == store_state::stopped) return store_errc::stopped;
     error_code error;
     bool const heard = !suspect_;
@@ -211,6 +213,8 @@ boost::system::error_code store::core::open_file(store_options const& options, s
             !mutant("recovery_trusts_the_cache_after_a_failed_sync") && !file_.checkpoint())
             error = file_.broken() ? file_.broken_reason() : make_error_code(store_errc::disk_full);
         if (!error) error = file_.scan(sink, summary);
+        if (!error && sink.lost_names && options.moves_damaged && !named_ && !mutant("recovery_goes_on_without_names"))
+            return without_names(options, summary);
         if (error != store_errc::damaged_file) return error;
         suspect_ = true;
     }

@@ -58,7 +58,8 @@ private:
     class naming_sink;
 
     bool run_control();
-    error_code open_file(store_options const& options, store_sink& sink, store_summary& summary);
+    error_code open_file(store_options const& options, naming_sink& sink, store_summary& summary);
+    error_code without_names(store_options const& options, store_summary& summary);
     bool run_reads();
     nanoseconds run_writes();
     void take_arrived();

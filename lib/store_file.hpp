@@ -80,7 +80,7 @@ public:
     commit_result write_batch(std::int64_t now_ms, std::span<store_write const> writes,
                               std::vector<write_result>* results = nullptr);
 
-    /// Frames of the WAL not yet copied into the database, as of the last commit.
+    /// Frames of the WAL to be copied into the database, as of the last commit; 0 after check_in().
     int wal_frames() const;
     /// PASSIVE. False: nothing lost, try later (disk full) or broken().
     bool checkpoint();

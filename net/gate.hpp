@@ -5,7 +5,8 @@
 //
 // Two bounds on places: half-open connections in all, and those of one host. Where one is met, the stranger who has
 // been there longest without showing the key is put out for the next one: whoever has the key shows it in one round
-// trip, so that no number of silent sockets keeps it out. If all have shown it, the newcomer is refused. And a
+// trip, so that no number of silent sockets keeps it out, only a rate: 64 new ones a round trip. If all have shown it,
+// the newcomer is refused. And a
 // bound on work: handshakes a second (a bucket that fills at the rate and holds a burst), taken only by who shows the
 // key. A node behind the gate pays one handshake for each, about 150 us.
 // Pure: time is an argument. State: 64 strangers at most. Threads: one executor; a pass must go before its gate does.

@@ -354,7 +354,7 @@ void replication::ask(instant now, chance& random, actions& out) {
         if (p.congested || pick--) continue;
         if (wanted_ && now >= p.not_before) return take_state_from(p, now, out);
         if (holding()) return tell_heads(p, true, true, out);
-            return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
+        return say(p, word::digest{space_.known().digest(), durable_digest(), synced_}, out);
     }
 }
 

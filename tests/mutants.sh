@@ -66,6 +66,9 @@ recovery  recovery_forgets_a_begun_join          sim_tests   join.that_was_cut_o
 recovery  recovery_trusts_a_row_again            sim_tests   schema.*
 recovery  recovery_believes_a_log_with_holes     sim_tests   holes.in_the_log_are*
 recovery  recovery_believes_a_file_that_is_shorter  sim_tests  holes.at_the_end*
+recovery  recovery_finds_a_hole_again             sim_tests   holes.that_were_filled*
+recovery  recovery_goes_on_without_names          sim_tests   holes.in_the_names*
+recovery  recovery_reads_a_file_it_gave_up        sim_tests   holes.at_the_end_of_the_file_are_not*
 recovery  recovery_brings_back_what_a_joined_state_removed  sim_tests  holes.that_a_joined*
 log       log_cut_is_not_heard_of                sim_tests   quiet_space.is_given*
 protocol  protocol_takes_in_when_full            net_tests   full.*

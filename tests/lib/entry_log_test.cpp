@@ -29,6 +29,18 @@ TEST(entry_log, answers_from_the_first_number_after_the_last_gap) {
     EXPECT_EQ(log.floor()[2], 9u);
 }
 
+TEST(entry_log, answers_nothing_below_rows_that_are_lost) {
+    entry_log log;
+    for (std::uint64_t row = 10; row < 15; ++row) log.row_found(row, {{1, row - 9, row - 9}, {2, row, row}});
+    log.lost(11, 12);
+    EXPECT_EQ(log.floor()[1], 3u);
+    EXPECT_EQ(log.floor()[2], 12u);
+    log.lost(16, ~std::uint64_t(0)); // none of ours
+    EXPECT_EQ(log.floor()[1], 3u);
+    log.lost(14, ~std::uint64_t(0));
+    EXPECT_EQ(log.floor()[1], 5u);
+}
+
 TEST(entry_log, tells_the_first_row_that_somebody_lacks) {
     entry_log log;
     log.row_found(10, {{1, 1, 3}});

@@ -134,7 +134,7 @@ TEST(net_errors, each_has_its_name_in_its_message_and_nothing_else_has_one) {
 }
 
 TEST(net_errors, each_has_its_row_in_the_documentation) {
-    std::ifstream file(fs::path(__FILE__).parent_path() / "../../docs/errors.md");
+    std::ifstream file(fs::path(DUNLIN_SOURCE_DIR) / "docs/errors.md");
     std::string page(std::istreambuf_iterator<char>(file), {});
     int rows = 0;
     for (int code = 1; error_code(code, net_category()).message() != "dunlin.net: unknown error"; ++code, ++rows)

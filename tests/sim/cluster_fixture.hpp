@@ -1,6 +1,6 @@
-// The object that the tests of the cluster replicate, and the words in which they say what they do.
+// The words in which the tests of the cluster say what they do.
 #pragma once
-#include <dunlin/dunlin.hpp>
+#include "player.hpp"
 #include <dunlin/lib/sim/cluster.hpp>
 #include <dunlin/lib/space_body.hpp>
 #include <gtest/gtest.h>
@@ -12,15 +12,6 @@ using namespace std::chrono_literals;
 using dunlin::awaitable;
 using dunlin::sim::cluster;
 using std::chrono::nanoseconds;
-
-struct player {
-    dunlin::latest<std::string> name;
-    dunlin::counter score;
-    dunlin::set<std::string> friends;
-    dunlin::map<std::string, dunlin::counter> bag;
-    dunlin::flag online;
-};
-DUNLIN_OBJECT(player, name, score, friends, bag, online)
 
 /// Told, so that the log of a test that failed has it.
 inline std::uint64_t seed(std::uint64_t fallback) {

@@ -1,8 +1,8 @@
 // Hand replica: one space in memory with the shipped machine, objects and state transfer; its clock stands still, its words
 // are kept for whoever drives it, its pieces of a state hold one object each.
 #pragma once
+#include "player.hpp"
 #include <algorithm>
-#include <dunlin/dunlin.hpp>
 #include <dunlin/lib/sim/world.hpp>
 #include <dunlin/lib/space_body.hpp>
 #include <map>
@@ -15,14 +15,7 @@ using namespace std::chrono_literals;
 namespace sim = dunlin::sim;
 namespace word = dunlin::word;
 
-struct thing {
-    dunlin::latest<std::string> name;
-    dunlin::counter score;
-    dunlin::set<std::string> friends;
-    dunlin::map<std::string, dunlin::counter> bag;
-    dunlin::flag online;
-};
-DUNLIN_OBJECT(thing, name, score, friends, bag, online)
+using thing = clusters::player;
 
 /// Time stands still, and an alarm rings when it is told to.
 struct hand_clock final : dunlin::clock {

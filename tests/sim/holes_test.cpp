@@ -61,6 +61,56 @@ TEST(holes, in_the_log_of_a_node_that_is_alone_are_told_and_left) {
     EXPECT_EQ(score(c, 0, "p11"), 13);
 }
 
+TEST(holes, in_the_log_of_a_node_without_links_are_left) {
+    cluster c(1, seed(46), [](std::size_t, dunlin::options& o) { o.listen(""); });
+    write_rows(c, 0);
+    c.kill(0);
+    ASSERT_EQ(change_file(c, 0, damage_a_row), 1);
+    c.restart(0);
+    c.advance(1s);
+    EXPECT_EQ(score(c, 0, "p11"), 12);
+}
+
+// Nothing says whose the row was: the roster has holes, too.
+TEST(holes, of_no_name_are_left_by_a_node_that_is_alone) {
+    cluster c(1, seed(47));
+    write_rows(c, 0);
+    c.kill(0);
+    ASSERT_EQ(change_file(c, 0, "UPDATE log SET heads = zeroblob(length(heads)) WHERE id = (SELECT max(id) - 6 FROM log)"), 1);
+    c.restart(0);
+    c.advance(5s);
+    EXPECT_EQ(score(c, 0, "p11"), 12);
+}
+
+TEST(holes, that_were_filled_are_not_found_again) {
+    cluster c(3, seed(48));
+    write_rows(c, 1);
+    ASSERT_SETTLES(c);
+    c.kill(1);
+    ASSERT_EQ(change_file(c, 1, damage_a_row), 1);
+    c.restart(1);
+    ASSERT_SETTLES(c);
+    c.advance(5s);
+    c.partition({1}, {0, 2});
+    c.crash(1);
+    c.restart(1);
+    EXPECT_EQ(score(c, 1, "p4"), 5) << "it has all, and needs nobody";
+}
+
+// Objects whose type has lost its name would be read as absent, and what is absent and seen was removed.
+TEST(holes, in_the_names_of_a_file_delete_nothing) {
+    cluster c(3, seed(49));
+    write_rows(c, 1);
+    ASSERT_SETTLES(c);
+    c.stop(1);
+    ASSERT_EQ(change_file(c, 1, "UPDATE name SET sum = zeroblob(16) WHERE bytes = CAST('player' AS BLOB)"), 1);
+    c.restart(1);
+    EXPECT_TRUE(told(c, 1, "was moved to")) << c.describe();
+    ASSERT_SETTLES(c);
+    for (std::size_t i = 0; i < 3; ++i)
+        for (int k = 0; k < 12; ++k) EXPECT_EQ(score(c, i, "p" + std::to_string(k)), k + 1) << "p" << k << " at node " << i;
+}
+
 // What a peer's state removed stands in log rows above the floor: it is not to come back from them.
 TEST(holes, that_a_joined_state_left_are_not_filled_from_the_log) {
     cluster c(2, seed(43), [](std::size_t i, dunlin::options& o) {
@@ -82,6 +132,31 @@ TEST(holes, that_a_joined_state_left_are_not_filled_from_the_log) {
         EXPECT_FALSE(look(c, 1, "alice", [](player& p) { return p.friends.contains("x"); })) << "restart " << k;
         ASSERT_SETTLES(c);
     }
+}
+
+// What is left of such a file is older than what its node has said of itself. Whoever counted on from there would take
+// back what others know.
+TEST(holes, at_the_end_of_the_file_are_not_taken_for_what_was_saved) {
+    cluster c(3, seed(45), little_memory);
+    change(c, 1, "alice", [](player& p) { p.score += 1; }, true);
+    c.advance(5s); // checked in
+    change(c, 1, "alice", [](player& p) { p.score += 10; }, true);
+    crowd_out(c);
+    ASSERT_SETTLES(c);
+    c.disk(1).flip_at_rest("node.db-wal", (32 + 24 + 2000) * 8);
+    c.disk(1).add({dunlin::sim::on_sync, 1});
+    change(c, 1, "last", [](player& p) { p.score += 1; });
+    c.advance(5s);
+    ASSERT_TRUE(told(c, 1, "restart this node")) << c.describe();
+    auto ec = opening(c, 1, "alice");
+    EXPECT_EQ(ec, dunlin::store_errc::reopen_needed);
+    if (!ec) change(c, 1, "alice", [](player& p) { p.score += 1; });
+    c.advance(5s);
+    EXPECT_EQ(score(c, 0, "alice"), 11);
+    c.kill(1);
+    c.restart(1);
+    ASSERT_SETTLES(c);
+    EXPECT_EQ(score(c, 1, "alice"), 11);
 }
 
 // A WAL is read up to the first frame that is damaged. Memory knows how many frames were confirmed.
