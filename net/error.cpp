@@ -1,5 +1,6 @@
 #include "error.hpp"
 #include <array>
+#include <new>
 
 namespace dunlin {
 
@@ -39,5 +40,15 @@ std::string_view net_error_name(boost::system::error_code const& code) noexcept 
 }
 
 void fail(net_error e, std::string const& what) { throw boost::system::system_error(make_error_code(e), what); }
+
+std::pair<boost::system::error_code, std::string> caught_error() {
+    try {
+        throw;
+    } catch (boost::system::system_error const& e) {
+        return {e.code(), e.what()};
+    } catch (std::bad_alloc const& e) {
+        return {make_error_code(boost::system::errc::not_enough_memory), e.what()};
+    }
+}
 
 } // namespace dunlin

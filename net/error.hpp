@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #define DUNLIN_NET_ERRORS(X)                                                                                           \
     X(closed, "the other node has closed the link; nothing was lost, it can be opened again")                          \
@@ -59,6 +60,9 @@ std::string_view net_error_name(boost::system::error_code const& code) noexcept;
 
 /// Throws; `what` says during what, or of which file.
 [[noreturn]] void fail(net_error e, std::string const& what);
+/// In a handler of all exceptions: the code and the text of an error of the system, of memory that has run out too. Any
+/// other exception goes on.
+std::pair<boost::system::error_code, std::string> caught_error();
 
 } // namespace dunlin
 

@@ -107,6 +107,7 @@ std::string noise_frame(noise::handshake& h, bytes_view payload) {
 struct greeting {
     link& l;
     link_options const& o;
+    std::function<bool()> const& admit;
 
     [[noreturn]] void refuse(net_error e) { fail(e, l.remote_address()); }
 
@@ -192,10 +193,14 @@ struct greeting {
             refuse(net_error::wrong_version);
         }
         auto key_id = bytes_view(header).substr(magic.size() + 1);
-        if (key_id == view_of(no_key_id))
+        if (key_id == view_of(no_key_id)) {
             co_await answer_in_clear();
-        else
-            co_await answer_sealed(header, key_id);
+        } else {
+            // Waited for here, in the smaller frame; and read even if it will be refused: unread bytes would make the
+            // closing connection drop the reason.
+            co_await l.arrive(mac_size + message1_size);
+            co_await answer_sealed(header);
+        }
     }
 
     awaitable<void> turn_away(reason why) {
@@ -204,9 +209,8 @@ struct greeting {
         co_await write(refusal);
     }
 
-    awaitable<void> answer_sealed(std::string const& header, bytes_view key_id) {
-        // Read even if it will be refused: unread bytes would make the closing connection drop the reason.
-        co_await l.arrive(mac_size + message1_size);
+    awaitable<void> answer_sealed(std::string const& header) {
+        auto key_id = bytes_view(header).substr(magic.size() + 1);
         auto mac1 = take(mac_size), message1 = take(message1_size);
         if (!o.key) {
             co_await turn_away(reason::has_no_key);
@@ -219,7 +223,7 @@ struct greeting {
         auto right = mac1_of(*o.key, header, message1);
         if (mutant("handshake_agrees_before_the_mac")) (void)noise_of(noise::role::answerer, o);
         if (!same_bytes(mac1, view_of(right))) refuse(net_error::wrong_key);
-        if (o.admit && !o.admit()) refuse(net_error::busy);
+        if (admit && !admit()) refuse(net_error::busy);
         auto h = noise_of(noise::role::answerer, o);
         std::string introduction;
         if (!h.read(message1, introduction)) refuse(net_error::handshake_failed);
@@ -247,7 +251,7 @@ struct greeting {
             refuse(net_error::peer_without_key);
         }
         if (!is_loopback(l.remote_address())) refuse(net_error::insecure_not_loopback);
-        if (o.admit && !o.admit()) refuse(net_error::busy);
+        if (admit && !admit()) refuse(net_error::busy);
         auto own = plain_frame(introduction_of(o));
         co_await write(own);
         meet(introduction, nullptr);
@@ -257,16 +261,17 @@ struct greeting {
         return std::unique_ptr<link>(new link(std::move(s), o));
     }
 
-    static awaitable<std::unique_ptr<link>> run(std::unique_ptr<stream> over, link_options const& o, bool caller) {
+    static awaitable<std::unique_ptr<link>> run(std::unique_ptr<stream> over, std::shared_ptr<link_options const> terms,
+                                                std::function<bool()> admit, bool caller) {
+        auto& o = *terms;
         auto executor = co_await asio::this_coro::executor;
         auto made = link_over(std::move(over), o);
-        auto address = made->remote_address();
-        if (o.hello.size() > link_bounds::hello_max) fail(net_error::hello_too_large, address);
+        if (o.hello.size() > link_bounds::hello_max) fail(net_error::hello_too_large, made->remote_address());
         bool late = false, ended = false;
         auto limit = o.clock.make_timer(executor);
         if (!mutant("handshake_waits_for_ever"))
             limit->expires_after(o.handshake_time, [&] { late = true, made->drop(); });
-        greeting g{*made, o};
+        greeting g{*made, o, admit};
         try {
             if (!caller)
                 co_await g.answer();
@@ -279,21 +284,20 @@ struct greeting {
             ended = caller && hung_up(e.code());
             if (!late && !ended) throw;
         }
-        if (late) fail(net_error::timed_out, address);
-        if (ended) fail(net_error::refused, address);
+        if (late) fail(net_error::timed_out, made->remote_address());
+        if (ended) fail(net_error::refused, made->remote_address());
         made->open_ = true;
         co_return made;
     }
 };
 
 awaitable<std::unique_ptr<link>> initiate(std::unique_ptr<stream> connected, link_options options) {
-    auto made = co_await greeting::run(std::move(connected), options, true);
-    co_return made;
+    return greeting::run(std::move(connected), std::make_shared<link_options const>(std::move(options)), {}, true);
 }
 
-awaitable<std::unique_ptr<link>> respond(std::unique_ptr<stream> accepted, link_options options) {
-    auto made = co_await greeting::run(std::move(accepted), options, false);
-    co_return made;
+awaitable<std::unique_ptr<link>> respond(std::unique_ptr<stream> accepted, std::shared_ptr<link_options const> options,
+                                         std::function<bool()> admit) {
+    return greeting::run(std::move(accepted), std::move(options), std::move(admit), false);
 }
 
 awaitable<std::unique_ptr<link>> dial(transport& by, std::string address, link_options options) {
@@ -314,7 +318,7 @@ awaitable<std::unique_ptr<link>> dial(transport& by, std::string address, link_o
     auto token = asio::bind_cancellation_slot(stop.slot(), asio::use_awaitable);
     try {
         connected = co_await asio::co_spawn(executor, std::move(connecting), token);
-    } catch (system_error const&) {
+    } catch (...) {
         if (caller.is_connected()) caller.clear();
         if (!late) throw;
     }

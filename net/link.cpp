@@ -12,7 +12,7 @@ using boost::system::system_error;
 namespace {
 
 constexpr std::size_t length_size = 2, kind_size = 1;
-constexpr std::size_t in_first_bytes = 256, in_max_bytes = length_size + link_bounds::frame_max;
+constexpr std::size_t in_first_bytes = 80, in_max_bytes = length_size + link_bounds::frame_max;
 constexpr std::size_t out_kept_bytes = 256u << 10;
 
 } // namespace

@@ -26,6 +26,8 @@
 #include "key.hpp"
 #include "noise.hpp"
 #include "seams.hpp"
+#include <functional>
+#include <memory>
 
 namespace dunlin {
 
@@ -43,7 +45,6 @@ struct link_options {
     std::string hello;              // opaque, for the other's remote_hello()
     std::uint32_t version_least = 1, version_most = 1;
     std::optional<node_id> expected; // any other node is refused
-    std::function<bool()> admit;     // asked once the first frame is right, before any key is made; false: closed
     std::size_t message_max_bytes = (4u << 20) + (256u << 10); // the largest entry and what names it
     std::size_t queue_max_bytes = 8u << 20;
     std::chrono::nanoseconds handshake_time = std::chrono::seconds(5);
@@ -125,8 +126,10 @@ private:
 
 /// The one that connected. Both throw, and the stream is closed, when the other is not one to talk to.
 awaitable<std::unique_ptr<link>> initiate(std::unique_ptr<stream> connected, link_options options);
-/// The one that accepted; a gate (gate.hpp) stands before it.
-awaitable<std::unique_ptr<link>> respond(std::unique_ptr<stream> accepted, link_options options);
+/// The one that accepted; a gate (gate.hpp) stands before it. `admit` is asked once the first frame is right, before any
+/// key is made; false: closed. The options are shared: a stranger may cost 4 KiB, no more.
+awaitable<std::unique_ptr<link>> respond(std::unique_ptr<stream> accepted, std::shared_ptr<link_options const> options,
+                                         std::function<bool()> admit = {});
 /// Connects and initiates, in handshake_time each.
 awaitable<std::unique_ptr<link>> dial(transport& by, std::string address, link_options options);
 

@@ -37,6 +37,7 @@ void mesh::start() {
         in.door = in.world.transport.listen(in.executor, in.options.listen);
         in.whom.own_address(in.door->local_address());
         if (!in.options.announce.empty()) in.whom.own_address((parse_address(in.options.announce), in.options.announce));
+        in.answering = std::make_shared<link_options const>(in.link_terms());
         in.go(in.meetings, in.accept_all());
     }
     in.poke();

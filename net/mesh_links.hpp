@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace dunlin {
 
@@ -64,6 +65,7 @@ public:
     std::map<link_number, connected> links;
     std::map<std::string, entrance, std::less<>> spaces;
     std::shared_ptr<void const> owner_of_world; // what the seams point into
+    std::shared_ptr<link_options const> answering; // what all who come are told; made when the door opens
     link_number last_link = 0;
     nanoseconds strange_again{};
     bool stopping = false;
@@ -79,11 +81,7 @@ public:
     nanoseconds now() const { return world.clock.steady_now(); }
 
     /// What runs keeps this: a mesh may be destroyed without stop(), as by a crash, and its executor run on.
-    void go(scope& owner, awaitable<void> work) { owner.spawn(held(shared_from_this(), std::move(work))); }
-    static awaitable<void> held(std::shared_ptr<inside> self, awaitable<void> work) {
-        co_await std::move(work);
-        (void)self;
-    }
+    void go(scope& owner, awaitable<void> work) { owner.spawn(std::move(work), shared_from_this()); }
     /// At once, without a word to anybody.
     void drop() {
         stopping = true;
@@ -128,7 +126,7 @@ public:
         try {
             auto terms = link_terms();
             made = co_await dial(world.transport, address, terms);
-        } catch (system_error const& e) { failed = e.code(), text = e.what(); }
+        } catch (...) { std::tie(failed, text) = caught_error(); }
         if (stopping) co_return;
         if (made) {
             adopt(std::move(made), address);
@@ -150,9 +148,10 @@ public:
             std::unique_ptr<stream> came;
             try {
                 came = co_await door->accept();
-            } catch (system_error const& e) {
-                again = true; // out of descriptors, most likely
-                fault(door->local_address(), e.code(), e.what());
+            } catch (...) {
+                auto [failed, text] = caught_error(); // out of descriptors, most likely
+                again = true;
+                fault(door->local_address(), failed, text);
             }
             if (stopping || !came) continue;
             auto pass = strangers.enter(host_of(came->remote_address()), [s = came.get()] { s->close(); });
@@ -163,21 +162,21 @@ public:
     }
 
     /// Strangers may fail as often as they like; who reads of it does not read faster.
-    void strange(std::string const& address, system_error const& e) {
+    void strange(std::string const& address, error_code failed, std::string const& text) {
         if (now() < strange_again) return;
         strange_again = now() + std::chrono::milliseconds(50);
-        fault(address, e.code(), e.what());
+        fault(address, failed, text);
     }
 
     awaitable<void> answer_one(std::unique_ptr<stream> came, gate::pass pass) {
         std::unique_ptr<link> made;
         auto address = came->remote_address();
         try {
-            auto terms = link_terms();
-            terms.admit = [this, &pass] { return pass.shows_key(now()); };
-            made = co_await respond(std::move(came), terms);
-        } catch (system_error const& e) {
-            if (!pass.put_out()) strange(address, e);
+            auto admit = [this, &pass] { return pass.shows_key(now()); };
+            made = co_await respond(std::move(came), answering, admit);
+        } catch (...) {
+            auto [failed, text] = caught_error();
+            if (!pass.put_out()) strange(address, failed, text);
         }
         if (made && !stopping) adopt(std::move(made), {});
         (void)pass;
@@ -256,9 +255,10 @@ public:
                 co_await c->over->receive(c->buffer);
                 goes_on = hear(*c, why);
             }
-        } catch (system_error const& e) {
-            if (e.code() != net_error::closed && e.code() != boost::asio::error::operation_aborted)
-                fault(c->address, e.code(), e.what());
+        } catch (...) {
+            auto [failed, text] = caught_error();
+            if (failed != net_error::closed && failed != boost::asio::error::operation_aborted)
+                fault(c->address, failed, text);
         }
         if (why) {
             fault(c->address, net_error::damaged, why.text());
@@ -271,8 +271,7 @@ public:
     awaitable<void> farewell(connected c) {
         try {
             co_await c->over->close();
-        } catch (system_error const&) { // it is closed, as it should be
-        }
+        } catch (...) { caught_error(); } // it is closed, as it should be
         c->over->drop();
     }
 
@@ -382,7 +381,9 @@ public:
     awaitable<void> flush(connected c) {
         try {
             co_await c->over->flush();
-        } catch (system_error const&) { // the reader hears of it too
+        } catch (...) {
+            caught_error();
+            c->over->drop(); // the reader hears of it too
         }
         c->flushing = false;
         if (c->congested && c->over->queued_bytes() <= options.congested_bytes / 4) congest(*c, false);

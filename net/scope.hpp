@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <list>
+#include <memory>
 #include <vector>
 
 namespace dunlin {
@@ -52,7 +53,8 @@ public:
 
     std::size_t running() const { return inside_->running.size(); }
 
-    void spawn(awaitable<void> work) {
+    /// `kept` lives as long as the coroutine.
+    void spawn(awaitable<void> work, std::shared_ptr<void const> kept = {}) {
         place here(executor_, inside_);
         auto slot = here.slot();
         auto ended = [here = std::move(here)](std::exception_ptr e) {
@@ -63,7 +65,8 @@ public:
                 if (error.code() != boost::asio::error::operation_aborted) throw;
             }
         };
-        boost::asio::co_spawn(executor_, std::move(work), boost::asio::bind_cancellation_slot(slot, std::move(ended)));
+        auto begin = [work = std::move(work), kept = std::move(kept)]() mutable { return std::move(work); };
+        boost::asio::co_spawn(executor_, std::move(begin), boost::asio::bind_cancellation_slot(slot, std::move(ended)));
     }
 
     void cancel() {

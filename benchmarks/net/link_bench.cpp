@@ -55,7 +55,7 @@ struct two_nodes {
     awaitable<void> call() { caller = co_await dial(transport, listening->local_address(), near); }
     awaitable<void> answer() {
         auto s = co_await listening->accept();
-        answerer = co_await respond(std::move(s), far);
+        answerer = co_await respond(std::move(s), std::make_shared<link_options>(far));
     }
     void meet() {
         spawn(call());

@@ -67,7 +67,7 @@ void as_first_frame(std::string const& bytes) {
         for (bool answers : {false, true}) {
             auto stream = std::make_unique<fuzz::memory_stream>(bytes, 4096, written);
             bool linked = false;
-            auto failed = fuzz::finish(answers ? respond(std::move(stream), o) : initiate(std::move(stream), o),
+            auto failed = fuzz::finish(answers ? respond(std::move(stream), std::make_shared<link_options>(o)) : initiate(std::move(stream), o),
                                        [&](std::unique_ptr<dunlin::link> l) { linked = bool(l); });
             if (!failed || linked) throw differs("taken for a node");
             try {

@@ -42,7 +42,7 @@ outcome talk(bool answers, bool with_key, std::string_view bytes, std::size_t at
     here.random.drawn = 0;
     auto stream = std::make_unique<memory_stream>(bytes, at_a_time, out.written);
     auto options = here.options(with_key);
-    auto made = answers ? respond(std::move(stream), options) : initiate(std::move(stream), options);
+    auto made = answers ? respond(std::move(stream), std::make_shared<link_options>(options)) : initiate(std::move(stream), options);
     auto failed = finish(std::move(made), [&](link_pointer l) { out.link = std::move(l); });
     must(!failed == bool(out.link), "neither a link nor an error");
     out.drawn = here.random.drawn;

@@ -122,7 +122,7 @@ link_pointer answered(std::string_view bytes, std::optional<cluster_key> const& 
     link_options o(clock_here, random, own);
     o.key = key;
     link_pointer made;
-    auto failed = finish(respond(std::make_unique<memory_stream>(bytes, 4096, written), o),
+    auto failed = finish(respond(std::make_unique<memory_stream>(bytes, 4096, written), std::make_shared<link_options>(o)),
                          [&](link_pointer l) { made = std::move(l); });
     must(bool(failed) != bool(made), "neither a link nor an error");
     return made;

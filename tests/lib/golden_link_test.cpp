@@ -43,7 +43,7 @@ struct golden_link : link_test {
         if (other_calls)
             start(initiate(std::move(between.near), other), called);
         else
-            start(respond(std::move(between.far), other), answered);
+            start(respond(std::move(between.far), std::make_shared<link_options>(other)), answered);
         io.restart(), io.poll();
         auto& got = other_calls ? called : answered;
         ASSERT_TRUE(got.link) << got.what;

@@ -26,6 +26,7 @@ struct link_test : testing::Test {
     pipe between{executor};
     link_options caller = options(caller_chance, "caller's hello"),
                  answerer = options(answerer_chance, "answerer's hello");
+    std::function<bool()> admit;
     outcome called, answered;
 
     link_options options(counting_chance& c, std::string hello) {
@@ -58,9 +59,12 @@ struct link_test : testing::Test {
             io.poll();
         } while ((!called.ended || !answered.ended) && clock.ring_all());
     }
+    awaitable<std::unique_ptr<dunlin::link>> answer() {
+        return respond(std::move(between.far), std::make_shared<link_options>(answerer), admit);
+    }
     void greet() {
         start(initiate(std::move(between.near), caller), called);
-        start(respond(std::move(between.far), answerer), answered);
+        start(answer(), answered);
         finish();
     }
     void greet_well() {

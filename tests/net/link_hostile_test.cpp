@@ -101,7 +101,7 @@ struct hostile : link_test {
     /// The answerer alone, with a stranger that sends these bytes and then ends or stays silent.
     void hear(std::string const& bytes, bool end) {
         again();
-        start(respond(std::move(between.far), answerer), answered);
+        start(answer(), answered);
         called.ended = true;
         if (!bytes.empty()) run(io, send(*between.near, bytes));
         if (end) between.near->close();
@@ -116,7 +116,7 @@ struct hostile : link_test {
     /// A link of the answerer with `peer`.
     void join_raw() {
         again();
-        start(respond(std::move(between.far), answerer), answered);
+        start(answer(), answered);
         run(io, raw_call(peer, *between.near, caller_chance));
         called.ended = true;
         finish();
@@ -133,7 +133,7 @@ TEST_F(hostile, garbage_is_closed_without_an_answer_or_any_work) {
     auto drawn = answerer_chance.drawn;
     std::size_t written = 0;
     between.far->on_write = [&](std::string&) { ++written; };
-    start(respond(std::move(between.far), answerer), answered);
+    start(answer(), answered);
     run(io, send(*between.near, "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n" + std::string(3000, 'x')));
     called.ended = true;
     finish();
@@ -163,12 +163,12 @@ TEST_F(hostile, a_first_frame_with_any_bit_changed_costs_no_key_and_gets_no_link
 TEST_F(hostile, a_right_first_frame_that_is_not_admitted_costs_no_key_and_no_answer) {
     auto good = good_first();
     int asked = 0;
-    answerer.admit = [&] { return ++asked, false; };
+    admit = [&] { return ++asked, false; };
     auto drawn = answerer_chance.drawn;
     std::size_t sent = 0;
     again();
     between.far->on_write = [&](std::string& bytes) { sent += bytes.size(); };
-    start(respond(std::move(between.far), answerer), answered);
+    start(answer(), answered);
     run(io, send(*between.near, good));
     called.ended = true;
     finish();
@@ -179,7 +179,7 @@ TEST_F(hostile, a_right_first_frame_that_is_not_admitted_costs_no_key_and_no_ans
     good[30] ^= 1;
     hear(good, false);
     EXPECT_EQ(asked, 1) << "nobody is asked about a stranger";
-    answerer.admit = [&] { return ++asked, true; };
+    admit = [&] { return ++asked, true; };
     again();
     greet_well();
     EXPECT_EQ(asked, 2);
@@ -191,7 +191,7 @@ TEST_F(hostile, an_answer_to_a_stranger_is_never_more_than_three_bytes) {
         again();
         std::size_t sent = 0;
         between.far->on_write = [&](std::string& bytes) { sent += bytes.size(); };
-        start(respond(std::move(between.far), answerer), answered);
+        start(answer(), answered);
         auto bad = good;
         bad[at] ^= 1;
         run(io, send(*between.near, bad));

@@ -56,7 +56,7 @@ TEST_F(link_test, it_works_over_tcp_with_large_messages_and_a_goodbye) {
     auto listening = transport.listen(executor, "127.0.0.1:0");
     start(dial(transport, listening->local_address(), near), called);
     auto accepted = run(io, listening->accept());
-    start(respond(std::move(accepted), far), answered);
+    start(respond(std::move(accepted), std::make_shared<link_options>(far)), answered);
     io.restart();
     io.run();
     ASSERT_TRUE(called.link) << called.what;

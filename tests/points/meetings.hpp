@@ -68,7 +68,7 @@ private:
     awaitable<void> answers() {
         auto came = co_await door_->accept();
         auto options = terms(false);
-        auto over = co_await respond(std::move(came), options);
+        auto over = co_await respond(std::move(came), std::make_shared<link_options>(options));
         std::string question;
         co_await over->receive(question);
         co_await over->send(question);

@@ -38,7 +38,7 @@ struct root {
                            ended = true;
                            try {
                                if (e) std::rethrow_exception(e);
-                           } catch (boost::system::system_error const& x) { error = x.what(); }
+                           } catch (std::exception const& x) { error = x.what(); }
                        }));
     }
 };
@@ -209,7 +209,7 @@ private:
     }
     void strike() {
         auto h = host_of(points.target - 1);
-        if (!h || points.how == blow::abort || points.how == blow::fail) return;
+        if (!h || points.how >= blow::abort) return;
         bool of_tool = h == &tool_;
         switch (points.how) {
         case blow::kill:
@@ -238,8 +238,9 @@ private:
             try {
                 if (!world_.run_until([&] { return look(points); }, end - world_.now())) break;
                 strike();
-            } catch (boost::system::system_error const& e) {
-                if (std::string(e.what()).find("planted") == std::string::npos) return fail(std::string("out of the executor: ") + e.what());
+            } catch (std::exception const& e) {
+                bool planted = points.how == blow::memory || std::string(e.what()).find("planted") != std::string::npos;
+                if (!planted) return fail(std::string("out of the executor: ") + e.what());
                 ++escaped;
             }
         }

@@ -15,13 +15,14 @@
 #include <boost/system/system_error.hpp>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <set>
 #include <string>
 #include <vector>
 
 namespace dunlin::points {
 
-enum class blow : std::uint8_t { none, kill, power, destroy, stop, cancel, abort, fail };
+enum class blow : std::uint8_t { none, kill, power, destroy, stop, cancel, abort, fail, memory };
 
 class point;
 
@@ -80,8 +81,9 @@ private:
     void strike() {
         auto& r = registry::now();
         if (r.target != number_ + 1 || r.struck) return;
-        if (r.how != blow::abort && r.how != blow::fail) return;
+        if (r.how != blow::abort && r.how != blow::fail && r.how != blow::memory) return;
         r.struck = true;
+        if (r.how == blow::memory) throw std::bad_alloc();
         if (r.how == blow::abort) throw boost::system::system_error(boost::asio::error::operation_aborted, "planted");
         throw boost::system::system_error(boost::asio::error::connection_reset, "planted");
     }
@@ -111,7 +113,7 @@ boost::asio::awaitable<T, E> through(char const* where, boost::asio::awaitable<T
             here.ended();
             co_return value;
         }
-    } catch (boost::system::system_error const&) {
+    } catch (std::exception const&) {
         here.failed();
         throw;
     }

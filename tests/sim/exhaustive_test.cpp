@@ -40,7 +40,7 @@ struct walk {
     std::unordered_map<std::string, std::uint32_t> seen;
     std::vector<std::vector<std::uint32_t>> after; // situation -> those that follow
     std::vector<std::vector<action>> todo;
-    std::size_t replays = 0, joins = 0, steps = 0;
+    std::size_t replays = 0, joins = 0, steps = 0, ranges = 0;
     std::vector<action> way;
     std::string failure;
 
@@ -90,6 +90,7 @@ struct walk {
             after[at].push_back(now);
             at = now, fresh = seen.size() > before;
         }
+        ranges += r.ranges;
         if (!failure.empty()) return;
         if (replays % 16 && !r.enabled().empty()) return; // what was left unsaid comes by gossip: looked at now and then
         if (!r.settle()) fail("they do not meet");
@@ -135,10 +136,11 @@ void every_order(scenario const& s) {
     w.run();
     EXPECT_EQ(w.failure, "");
     EXPECT_GT(w.joins, 0u) << s.name << ": no state was joined";
+    EXPECT_EQ(w.ranges > 0, s.range) << s.name << ": no range was given";
     std::cout << s.name << ": " << w.orders() << " orders through " << w.seen.size() << " situations, " << w.replays << " replays, "
               << w.alone.known.size() << " sets of entries\n";
 }
-/// "01 | xg yg | xs xe | xg" : nodes 0 and 1 write; their changes; what was known before. Then: cuts, late, ahead.
+/// "01 | xg yg | xs xe | xg" : nodes 0 and 1 write; their changes; what was known before. Then: cuts, late, ahead, again, range.
 scenario read_scenario(std::string const& text) {
     scenario s;
     s.name = text, s.cuts = false;
@@ -155,6 +157,8 @@ scenario read_scenario(std::string const& text) {
     s.cuts = parts[4].find("cuts") != std::string::npos;
     s.late = parts[4].find("late") != std::string::npos;
     s.ahead = parts[4].find("ahead") != std::string::npos;
+    s.again = parts[4].find("again") != std::string::npos;
+    s.range = parts[4].find("range") != std::string::npos;
     return s;
 }
 void every_order_of(std::vector<std::string> const& all) {
@@ -176,4 +180,10 @@ TEST(heavy_exhaustive, orders_in_which_the_transfer_is_cut_off_and_begun_again) 
 }
 TEST(heavy_exhaustive, orders_in_which_an_entry_overtakes_another) {
     every_order_of({"01|xg||xa yg|ahead cuts"});
+}
+TEST(heavy_exhaustive, orders_in_which_an_entry_comes_twice) {
+    every_order_of({"01|xg xe|xs||again", "20|xg|xs|xg|again cuts"});
+}
+TEST(heavy_exhaustive, orders_in_which_entries_come_in_ranges) {
+    every_order_of({"01|xg|xs|xg|range", "20|xg|xs|xg|range cuts"});
 }

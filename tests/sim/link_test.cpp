@@ -14,7 +14,7 @@ awaitable<void> dial_to(dunlin::transport& t, dunlin::link_options o, link_ptr& 
 
 awaitable<void> accept_link(dunlin::acceptor& a, dunlin::link_options o, link_ptr& into) {
     auto s = co_await a.accept();
-    into = co_await dunlin::respond(std::move(s), o);
+    into = co_await dunlin::respond(std::move(s), std::make_shared<dunlin::link_options>(o));
 }
 
 awaitable<void> say(dunlin::link& l, int messages, bool& said) {

@@ -7,6 +7,8 @@
 //   take            node 2 takes the piece; after the last one it joins
 //   cut             their link breaks; give_up: node 2's patience ends, and the piece that is on its way may still come
 //   late            a piece that was on its way then arrives
+//   again(w, x)     node x gets the last entry that it has of writer w once more
+//   pull(y), range  node 2 pulls what it lacks from node y; the range arrives
 //
 // The words of gossip beside these are lost until settle(). Clocks stand still.
 #pragma once
@@ -54,14 +56,17 @@ struct scenario {
     bool cuts = true;   // the link may break, once, and the state be asked for again
     bool late = false;  // and a piece may come late
     bool ahead = false; // an entry may overtake the one before it
+    bool again = false; // an entry may come twice
+    bool range = false; // entries may come as the answer to a pull
 };
 
 /// What can happen next.
 struct action {
-    enum kind : char { write, bring, ahead, begin, give, take, cut, give_up, late } what;
+    enum kind : char { write, bring, ahead, begin, give, take, cut, give_up, late, again, pull, range } what;
     std::uint8_t a = 0, b = 0;
     std::string text() const {
-        static char const* const names[] = {"write", "bring", "ahead", "begin", "give", "take", "cut", "give_up", "late"};
+        static char const* const names[] = {"write", "bring", "ahead", "begin", "give", "take", "cut",
+                                            "give_up", "late", "again", "pull", "range"};
         return std::string(names[what]) + " " + std::to_string(a) + " " + std::to_string(b);
     }
 };
@@ -76,7 +81,11 @@ struct rig {
     std::vector<dunlin::series> made[2]; // entries by writer
     std::vector<std::pair<std::size_t, std::size_t>> order; // (writer, index) as they were made
     std::size_t next[2] = {0, 0};
-    std::size_t cuts = 0, aheads = 0, transfers = 0;
+    std::size_t cuts = 0, aheads = 0, agains = 0, pulls = 0, transfers = 0;
+    std::optional<word::range> range; // on its way to the taker
+    std::size_t range_from = 0;
+    std::size_t ranges = 0; // that were given
+    std::uint64_t range_heads[2] = {}; // of the giver and the taker, as it was made
     std::optional<word::state_pull> asked;
     std::optional<word::state_chunk> piece, stale;
     std::vector<std::uint64_t> given; // the giver's heads at each piece of the present transfer
@@ -127,6 +136,7 @@ struct rig {
                 if (plan.writers[w] == x) continue;
                 auto has = nodes[x]->number_of(writer(w).writer);
                 if (has < made[w].size() && !waits[x].contains({w, has})) all.push_back({action::bring, w, x});
+                if (plan.again && !agains && has) all.push_back({action::again, w, x});
                 if (plan.ahead && x == taker && !aheads && has + 1 < made[w].size()) all.push_back({action::ahead, w, x});
             }
         }
@@ -136,6 +146,9 @@ struct rig {
         if (active && plan.cuts && !cuts) all.push_back({action::cut});
         if (active && plan.late && !cuts && piece) all.push_back({action::give_up});
         if (stale) all.push_back({action::late});
+        for (std::uint8_t y = 0; plan.range && !pulls && y < taker; ++y)
+            if (nodes[y]->body->known().digest() != nodes[taker]->body->known().digest()) all.push_back({action::pull, y});
+        if (range) all.push_back({action::range});
         return all;
     }
 
@@ -168,6 +181,12 @@ struct rig {
         case action::cut: return cut();
         case action::give_up: return give_up();
         case action::late: return take_late();
+        case action::again: return once_more(a.a, a.b);
+        case action::pull: return pull(a.a);
+        case action::range:
+            nodes[taker]->body->receive(dunlin::peer_number(range_from), *std::exchange(range, {}));
+            run();
+            return forget_words();
         }
     }
 
@@ -191,6 +210,41 @@ struct rig {
         forget_words();
     }
     void hand_over(std::size_t w, std::size_t x) { deliver(w, nodes[x]->number_of(writer(w).writer), x); }
+
+    void once_more(std::size_t w, std::size_t x) {
+        ++agains;
+        auto& n = *nodes[x];
+        auto had = n.state();
+        n.body->receive(dunlin::peer_number(plan.writers[w]), word::push{made[w][n.number_of(writer(w).writer) - 1]});
+        run();
+        forget_words();
+        if (n.state() != had) throw std::logic_error("an entry was taken twice");
+    }
+    template <class Word> std::optional<Word> said_to(std::size_t x, std::size_t by) {
+        std::optional<Word> found;
+        for (auto& [to, said] : nodes[by]->said)
+            if (auto s = std::get_if<Word>(&said); s && to == x) found = *s;
+        forget_words();
+        return found;
+    }
+    /// They tell each other their heads first.
+    void pull(std::size_t y) {
+        ++pulls, range_from = y;
+        auto say = [&](std::size_t from, std::size_t to, auto const& what) {
+            nodes[to]->body->receive(dunlin::peer_number(from), what);
+            run();
+        };
+        say(taker, y, word::digest{1, 1, true});
+        auto heads = said_to<word::heads>(taker, y);
+        if (!heads) return;
+        say(y, taker, *heads);
+        auto asks = said_to<word::pull>(y, taker);
+        if (!asks) return; // not while it waits for a state
+        say(taker, y, *asks);
+        range = said_to<word::range>(taker, y);
+        if (range) ++ranges;
+        range_heads[0] = nodes[y]->body->known().digest(), range_heads[1] = nodes[taker]->body->known().digest();
+    }
 
     void ask_for_state() {
         auto& t = *nodes[taker];
@@ -265,7 +319,8 @@ struct rig {
         dunlin::encoder out;
         for (auto& n : nodes) out.u64(n->body->known().digest());
         for (std::size_t w : {0, 1}) out.u(next[w]);
-        out.u(cuts), out.u(aheads), out.u(transfers), out.u(taken);
+        out.u(cuts), out.u(aheads), out.u(transfers), out.u(taken), out.u(agains), out.u(pulls);
+        if (range) out.u(range_from), out.u64(range_heads[0]), out.u64(range_heads[1]);
         out.u8(std::uint8_t(active | joined << 1 | bool(asked) << 2 | bool(piece) << 3 | bool(stale) << 4));
         for (std::size_t x = 0; x < 3; ++x) {
             std::erase_if(waits[x], [&](auto& i) { return i.second < nodes[x]->number_of(writer(i.first).writer); });
@@ -280,7 +335,7 @@ struct rig {
 
     /// All that is said is heard, and time goes on, until all have all. False: they do not meet.
     bool settle() {
-        piece.reset(), asked.reset();
+        piece.reset(), asked.reset(), range.reset();
         for (int round = 0; round < 400; ++round) {
             for (int words = 0; words < 200; ++words) {
                 run();
