@@ -162,7 +162,11 @@ void replication::take_state_from(peer& p, instant now, actions& out) {
     if (in_.active) abandon(now);
     in_ = {};
     in_.active = true, in_.from = p.number, in_.deadline = now + bounds_.state_deadline, in_.begun = now;
-    say(p, word::state_pull{}, out);
+    // The cursor comes back with the first piece: one of a transfer that was given up is not taken for this one's.
+    encoder which;
+    which.u(++last_request_);
+    if (!mutant("protocol_takes_a_late_first_piece")) in_.next = which.take();
+    say(p, word::state_pull{0, in_.next}, out);
 }
 
 void replication::on(peer& p, word::state_chunk& w, instant now, actions&) {

@@ -77,7 +77,7 @@ void replication::on(peer& p, word::state_pull& w, instant now, actions& out) {
     it->cursor = w.cursor;
     it->deadline = now + 3 * bounds_.state_deadline;
     auto request = it->request;
-    space_.read_state(request, w.token, w.cursor);
+    space_.read_state(request, w.token, w.token ? w.cursor : std::string());
 }
 
 void replication::state_read(std::uint64_t request, state_piece&& piece, instant now, actions& out) {

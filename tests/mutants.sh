@@ -77,6 +77,7 @@ protocol  protocol_skips_dependencies            net_tests   all/gossip.*
 protocol  protocol_sends_first_entry_early       net_tests   all/gossip.*
 protocol  protocol_forgets_durable               net_tests   all/gossip.*
 protocol  protocol_waits_for_a_lost_range        net_tests   all/gossip.*
+protocol  protocol_takes_a_late_first_piece      sim_tests   heavy_exhaustive.*given_up
 protocol  protocol_takes_a_late_chunk            net_tests   all/gossip.*
 protocol  protocol_buffers_without_bound         net_tests   bound.*
 protocol  protocol_serves_held_entries           net_tests   all/gossip.*

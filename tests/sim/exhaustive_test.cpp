@@ -167,8 +167,7 @@ void every_order_of(std::vector<std::string> const& all) {
 }
 } // namespace
 
-// DUNLIN_SCENARIO='01|xg xs|xe xg|xg|cuts ahead' with one of these tries another. `late` is not judged yet: a late first
-// piece is taken for the new transfer's, which then goes on as the old one.
+// DUNLIN_SCENARIO='01|xg xs|xe xg|xg|cuts ahead' with one of these tries another.
 TEST(heavy_exhaustive, orders_of_the_givers_and_another_nodes_changes) {
     every_order_of({"01|xg yg|xs", "01|xe|yg|xg yg xa ys"});
 }
@@ -177,6 +176,9 @@ TEST(heavy_exhaustive, orders_in_which_the_taker_writes_too) {
 }
 TEST(heavy_exhaustive, orders_in_which_the_transfer_is_cut_off_and_begun_again) {
     every_order_of({"01|xs|xg|xg ya xa|cuts", "02|xs|xg|xg|cuts"});
+}
+TEST(heavy_exhaustive, orders_in_which_a_piece_comes_after_its_transfer_was_given_up) {
+    every_order_of({"01|xg||xa yg|late", "20|xg|xs|xg|late"});
 }
 TEST(heavy_exhaustive, orders_in_which_an_entry_overtakes_another) {
     every_order_of({"01|xg||xa yg|ahead cuts"});
