@@ -143,16 +143,18 @@ void space_body::log_is_long() {
 
 /// Writes the states of what has been dirty longest, a chunk a time, until the log above the floor is short.
 void space_body::checkpoint() {
-    if (checkpointing_ || !store_ || store_error_ || rebuilding()) return;
+    // While rows mislead nothing of the file can be loaded: what was replayed waits for the state.
+    auto unfit = [this] { return store_error_ || rebuilding() || rows_mislead(); };
+    if (checkpointing_ || !store_ || unfit()) return;
     checkpointing_ = true;
     log_bytes_since_ = 0;
     auto const until = log_.next_position();
     auto step = std::make_shared<std::function<void()>>();
-    *step = [this, self = weak_from_this(), until, weak = std::weak_ptr(step)] {
+    *step = [this, unfit, self = weak_from_this(), until, weak = std::weak_ptr(step)] {
         auto alive = self.lock();
         auto again = weak.lock();
         if (!alive || stopped_ || !again) return;
-        if (store_error_ || rebuilding()) return void(checkpointing_ = false);
+        if (unfit()) return void(checkpointing_ = false);
         seal(); // marks of a running turn are no state
         constexpr int chunk = 64;
         int n = 0;
