@@ -220,7 +220,7 @@ consumers() {
     rm -rf build/consumer-prefix
     step 'install' cmake --install build/release --prefix "$top/build/consumer-prefix"
     step 'consumer: find_package' consumer find_package -DCMAKE_PREFIX_PATH="$top/build/consumer-prefix"
-    step 'consumer: add_subdirectory' consumer add_subdirectory -DDUNLIN_SOURCE_DIR="$top"
+    step 'consumer: add_subdirectory' consumer add_subdirectory -DDUNLIN_SOURCE_DIR="$top" ${CI:+-DDUNLIN_UNITY=ON}
 }
 
 demo() { # ends well, and says so on its last line

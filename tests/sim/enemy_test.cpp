@@ -325,13 +325,10 @@ TEST(enemy, that_nests_deeply_is_refused) {
         return kind + "C";
     };
     auto delta_of = [](int depth) {
-        std::string d = adding(1);
-        for (int k = 0; k < depth; ++k) {
-            encoder e;
-            e.u(2), e.bytes("k"), e.raw(d);
-            d = e.take();
-        }
-        return d;
+        encoder e;
+        for (int k = 0; k < depth; ++k) e.u(2), e.bytes("k");
+        e.raw(adding(1));
+        return e.take();
     };
     std::uint32_t run = 20;
     auto push = [&](std::string const& kind, std::string const& delta) {
