@@ -3,10 +3,10 @@
 #   ./run mutants [--check | PATTERN...]     --check: only that list and sources agree; PATTERN: only bugs whose name
 #                                            matches
 #
-# crdt/mutant.hpp says how a bug is planted. A line of the list: AREA MUTANT PROGRAM FILTER; of a fuzz target the
-# filter is how many damaged inputs follow its corpus. First every check must pass
-# without a bug. Fails if one does not, if a bug survives, if no check was run, and if list and sources
-# differ. Environment: DUNLIN_BUILD (folder), DUNLIN_JOBS.
+# crdt/mutant.hpp says how a bug is planted. A line of the list: AREA MUTANT PROGRAM FILTER, one for each check that must
+# find it; of a fuzz target the filter is how many damaged inputs follow its corpus. First every check must pass without
+# a bug. Fails if one does not, if a bug survives, if no check was run, and if list and sources differ.
+# Environment: DUNLIN_BUILD (folder), DUNLIN_JOBS.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=${DUNLIN_BUILD:-build/mutants}
@@ -102,7 +102,7 @@ LIST
 check_list() { # both ways: what is planted is listed, what is listed is planted
     local planted listed
     planted=$(grep -rhoE 'mutant\("[a-z_]+"\)' crdt net lib | sed 's/.*"\(.*\)".*/\1/' | sort -u)
-    listed=$(list | awk '{ print $2 }' | sort)
+    listed=$(list | awk '{ print $2 }' | sort -u)
     [ "$planted" = "$listed" ] && return
     echo "The list of tests/mutants.sh and the sources differ (< planted, > listed):"
     diff <(echo "$planted") <(echo "$listed") || true
