@@ -69,6 +69,14 @@ void entry_log::cut(std::uint64_t first_row) {
     }
 }
 
+void entry_log::forget_above(version_vector const& heads) {
+    if (mutant("log_answers_above_a_hole")) return;
+    for (auto& held : rows_) {
+        std::erase_if(held.runs, [&](run const& r) { return r.first > heads[r.slot]; });
+        for (auto& r : held.runs) r.last = std::min(r.last, heads[r.slot]);
+    }
+}
+
 void entry_log::lost(std::uint64_t first, std::uint64_t last) {
     for (auto& held : rows_)
         if (first <= held.id && held.id <= last && !mutant("log_waits_for_a_lost_row"))

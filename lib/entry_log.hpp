@@ -42,6 +42,8 @@ public:
     std::uint64_t saved_position() const { return saved_; } // everything below it is on disk
     /// Rows before this one were cut: the floor rises over what they held.
     void cut(std::uint64_t first_row);
+    /// Rows have entries above these that connect to none: they are not in the log.
+    void forget_above(version_vector const& heads);
     /// Of these rows none can be read: below what they held the log does not answer.
     void lost(std::uint64_t first, std::uint64_t last);
     /// The row of an appended entry; 0 if it is not saved yet.

@@ -80,17 +80,21 @@ struct node_body::file_content final : store_sink {
     }
     void on_damage(store_damage const& d) override { damage.push_back(d); }
 
-    /// Its heads count entries that may be in no row, and in no object either; or what its rows name is lost.
-    bool has_holes(std::uint32_t space) {
+    /// Its heads count entries that may be in no row, and in no object either; or what its rows name is lost. The last
+    /// row of which that is so; 1 if it is so of something else; 0 if of nothing.
+    std::uint64_t last_hole(std::uint32_t space) {
         using place = store_damage::place;
         auto& s = spaces[space];
         auto folded = std::max(floor, space_body::joined_until(s.half_joined, s.as_of));
-        return std::any_of(damage.begin(), damage.end(), [&](auto& d) {
-            if (d.where == place::name) return true;
-            if (d.where == place::space) return d.number == space;
-            if (d.where == place::meta || d.number <= folded) return false;
-            return d.runs.empty() || std::any_of(d.runs.begin(), d.runs.end(), [&](auto& r) { return r.space == space; });
-        });
+        std::uint64_t last = 0;
+        for (auto& d : damage) {
+            bool names_it = d.where == place::name || (d.where == place::space && d.number == space);
+            if (names_it) last = std::max<std::uint64_t>(last, 1);
+            if ((d.where != place::log_heads && d.where != place::log_bytes) || d.number <= folded) continue;
+            bool of_it = d.runs.empty() || std::any_of(d.runs.begin(), d.runs.end(), [&](auto& r) { return r.space == space; });
+            if (of_it) last = std::max(last, d.number);
+        }
+        return last;
     }
 };
 
@@ -149,17 +153,18 @@ void node_body::start_space(std::shared_ptr<space_body> const& s, std::shared_pt
                             std::function<void()> done) {
     auto number = store_->intern(name_kind::space, s->name());
     auto held = std::make_shared<file_content::of_space>();
-    bool damaged = found && found->has_holes(number);
+    auto hole = found ? found->last_hole(number) : 0;
     if (found) *held = std::move(found->spaces[number]);
     auto then = [s, me = writer_, done = std::move(done)] {
         s->own(me);
         s->start(done);
     };
-    boost::asio::post(s->executor(), [s, number, held, damaged, then = std::move(then)] {
+    boost::asio::post(s->executor(), [s, number, held, hole, then = std::move(then)] {
         if (s->stopped()) return;
         s->set_store_number(number);
-        s->found(held->half_joined, held->as_of, held->heads, damaged);
+        s->found(held->half_joined, held->as_of, held->heads, hole > 0);
         for (auto& r : held->rows) s->row_found(r.row, r.runs);
+        s->row_lost(hole);
         file_content::of_space::replay(s, held, then);
     });
 }

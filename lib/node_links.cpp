@@ -9,6 +9,7 @@ namespace dunlin {
 
 namespace {
 constexpr std::chrono::milliseconds roster_pause{50}, sponsor_pause{300};
+constexpr std::chrono::seconds roster_wait{60}; // twice the longest pause between two dials of a peer
 
 mesh_options options_of(node_body& node) {
     mesh_options o(*node.own());
@@ -57,6 +58,7 @@ node_links::node_links(node_body& node)
 }
 
 void node_links::start() {
+    started_ = node_.seams().clock.steady_now();
     mesh_.start();
     roster_space_ = node_.spaces().at("dunlin");
     roster_type_ = &roster_space_->type_of(struct_of<roster_entry>(), true);
@@ -92,10 +94,19 @@ void node_links::refresh() {
     roster_space_->each_object(roster_type_, -1, 1024,
                                [this, alive = std::weak_ptr(alive_)](auto ec, auto const& objects, auto, bool) {
                                    if (!alive.lock() || leaving_) return;
-                                   if (ec) return node_.alarm("the roster cannot be read: " + ec.message());
+                                   if (ec) return roster_unreadable(ec);
                                    read_roster(objects);
                                    sponsor();
                                });
+}
+
+/// It has lost entries, and waits for the state of whoever dials. Who joins nobody has only its roster to say who else
+/// there is: when nobody has dialled for long it goes on with what there is.
+void node_links::roster_unreadable(boost::system::error_code ec) {
+    if (!std::exchange(told_unreadable_, true)) node_.alarm("the roster cannot be read: " + ec.message());
+    if (node_.alone() && linked_.empty() && node_.seams().clock.steady_now() - started_ >= roster_wait)
+        boost::asio::post(roster_space_->executor(), [s = roster_space_] { s->nobody_else(); });
+    refresh_soon(std::chrono::seconds(1));
 }
 
 void node_links::read_roster(std::vector<std::shared_ptr<object>> const& objects) {
@@ -207,13 +218,10 @@ void node_links::on_tool(tool_question const& q) {
 
 void node_body::start_links() {
     if (stopped_) return;
-    auto alone_with = [](auto& s) { boost::asio::post(s->executor(), [s] { s->nobody_else(); }); };
     if (options_.listen().empty() && options_.join().empty()) {
-        for (auto& [name, s] : spaces_) alone_with(s);
+        for (auto& [name, s] : spaces_) boost::asio::post(s->executor(), [s = s] { s->nobody_else(); });
         return finish_start({});
     }
-    // Whoever joins nobody has only its roster to say who else there is: that goes on with what there is in any case.
-    if (alone()) alone_with(spaces_.at("dunlin"));
     try {
         links_ = std::make_unique<node_links>(*this);
         links_->keep(machine_);

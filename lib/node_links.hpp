@@ -55,11 +55,13 @@ private:
     std::set<node_id> members_;
     std::map<node_id, known_peer> linked_;
     std::unique_ptr<timer> refresh_;
-    bool refreshing_ = false, leaving_ = false;
+    std::chrono::nanoseconds started_{};
+    bool refreshing_ = false, leaving_ = false, told_unreadable_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     void refresh_soon(std::chrono::milliseconds delay);
     void refresh();
+    void roster_unreadable(boost::system::error_code ec);
     void read_roster(std::vector<std::shared_ptr<object>> const& objects);
     void sponsor();
     void write(known_peer const& who, bool member);

@@ -68,6 +68,10 @@ void space_body::row_found(std::uint64_t row, std::vector<log_run> const& runs) 
     if (auto here = runs_here(runs); !here.empty()) log_.row_found(row, here);
 }
 
+void space_body::row_lost(std::uint64_t row) {
+    if (row > log_.last_row()) log_.row_found(row, {});
+}
+
 std::vector<entry_log::run> space_body::runs_here(std::vector<log_run> const& runs) {
     std::vector<entry_log::run> here;
     for (auto& r : runs) {
@@ -97,6 +101,7 @@ void space_body::replay(std::uint64_t row, series const& s) {
 
 /// Everything was found. The log answers above what it holds; the schema is loaded; the run before this one is named.
 void space_body::start(std::function<void()> done) {
+    log_.forget_above(heads_.applied());
     for (std::uint32_t s = 0; s < heads_.size(); ++s) {
         auto number = heads_[s].number;
         if (!number) continue;

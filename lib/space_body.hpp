@@ -135,6 +135,7 @@ public:
     /// By what its row in the file says: log rows up to this one are in every object since a state was joined.
     static std::uint64_t joined_until(bytes_view half_joined, std::uint64_t as_of);
     void row_found(std::uint64_t row, std::vector<log_run> const& runs);
+    void row_lost(std::uint64_t row); // the last one that is damaged, if it is the last of all
     void replay(std::uint64_t row, series const& s);
     void start(std::function<void()> done);
     void stop();

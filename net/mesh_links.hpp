@@ -249,16 +249,16 @@ public:
 
     awaitable<void> run(connected c) {
         refusal why;
-        bool goes_on = true;
-        try {
-            while (goes_on) {
+        for (bool goes_on = true; goes_on;) {
+            try {
                 co_await c->over->receive(c->buffer);
-                goes_on = hear(*c, why);
+            } catch (...) {
+                auto [failed, text] = caught_error();
+                goes_on = false;
+                if (failed != net_error::closed && failed != boost::asio::error::operation_aborted)
+                    fault(c->address, failed, text);
             }
-        } catch (...) {
-            auto [failed, text] = caught_error();
-            if (failed != net_error::closed && failed != boost::asio::error::operation_aborted)
-                fault(c->address, failed, text);
+            goes_on = goes_on && hear(*c, why); // not above: what fails inside of a space is no error of a link
         }
         if (why) {
             fault(c->address, net_error::damaged, why.text());

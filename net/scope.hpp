@@ -65,7 +65,7 @@ public:
                 if (error.code() != boost::asio::error::operation_aborted) throw;
             }
         };
-        auto begin = [work = std::move(work), kept = std::move(kept)]() mutable { return std::move(work); };
+        auto begin = [kept = std::move(kept), work = std::move(work)]() mutable { return std::move(work); };
         boost::asio::co_spawn(executor_, std::move(begin), boost::asio::bind_cancellation_slot(slot, std::move(ended)));
     }
 

@@ -124,12 +124,14 @@ struct space {
         body->machine().want_state();
         body->machine().tick(std::chrono::hours(1) + asked_, chance, out);
         for (auto& a : out)
-            if (auto s = std::get_if<event::send>(&a); s && std::holds_alternative<word::state_pull>(s->said)) return true;
+            if (auto s = std::get_if<event::send>(&a))
+                if (auto p = std::get_if<word::state_pull>(&s->said)) return begun_ = p->cursor, true;
         return false;
     }
     /// One chunk of it. The next question, if there is one: not after the last, nor after a piece that was refused.
     std::optional<word::state_pull> give(word::state_chunk c) {
         bool last = c.last;
+        if (c.cursor.empty()) c.cursor = begun_; // the answer to the beginning
         sent.clear();
         body->receive(peer, std::move(c));
         poll();
@@ -160,6 +162,7 @@ struct space {
 private:
     static constexpr peer_number peer = 1;
     std::chrono::nanoseconds asked_{};
+    std::string begun_; // the cursor of the transfer
     std::optional<bool> finished_;
 
     void meet() {

@@ -71,6 +71,51 @@ TEST(holes, in_the_log_of_a_node_without_links_are_left) {
     EXPECT_EQ(score(c, 0, "p11"), 12);
 }
 
+// What stands above the hole connects to nothing: its node does not answer from there.
+TEST(holes, in_what_no_peer_has_do_not_end_pulling) {
+    cluster c(2, seed(50));
+    change(c, 0, "shared", [](player& p) { p.score += 1; }, true);
+    ASSERT_SETTLES(c);
+    c.partition({1}, {0});
+    for (int k = 0; k < 8; ++k) change(c, 1, "own" + std::to_string(k), [](player& p) { p.score += 1; }, true);
+    c.kill(1);
+    ASSERT_EQ(change_file(c, 1, "UPDATE log SET bytes = zeroblob(length(bytes)) WHERE id = (SELECT max(id) - 4 FROM log)"), 1);
+    c.restart(1);
+    c.advance(2s);
+    c.heal();
+    ASSERT_SETTLES(c);
+    for (int k = 0; k < 2; ++k) {
+        c.partition({1}, {0});
+        change(c, 1, "late", [](player& p) { p.score += 1; }, true);
+        c.heal();
+        ASSERT_SETTLES(c);
+        EXPECT_EQ(score(c, 0, "late"), k + 1);
+        c.crash(1);
+        c.restart(1);
+    }
+}
+
+TEST(holes, in_the_last_row_are_not_found_again) {
+    cluster c(1, seed(51));
+    write_rows(c, 0);
+    c.kill(0);
+    ASSERT_EQ(change_file(c, 0, "UPDATE log SET bytes = zeroblob(length(bytes)) WHERE id = (SELECT max(id) FROM log)"), 1);
+    auto found = [&] {
+        return std::count_if(c.alarms(0).begin(), c.alarms(0).end(), [](auto& a) { return a.find("has lost entries of") != a.npos; });
+    };
+    c.restart(0);
+    c.advance(90s);
+    EXPECT_EQ(score(c, 0, "p4"), 5);
+    auto before = found();
+    EXPECT_GT(before, 0);
+    change(c, 0, "p4", [](player& p) { p.score += 1; }, true);
+    c.kill(0);
+    c.restart(0);
+    c.advance(5s);
+    EXPECT_EQ(score(c, 0, "p4"), 6);
+    EXPECT_EQ(found(), before);
+}
+
 // Nothing says whose the row was: the roster has holes, too.
 TEST(holes, of_no_name_are_left_by_a_node_that_is_alone) {
     cluster c(1, seed(47));
@@ -79,6 +124,8 @@ TEST(holes, of_no_name_are_left_by_a_node_that_is_alone) {
     ASSERT_EQ(change_file(c, 0, "UPDATE log SET heads = zeroblob(length(heads)) WHERE id = (SELECT max(id) - 6 FROM log)"), 1);
     c.restart(0);
     c.advance(5s);
+    EXPECT_EQ(opening(c, 0, "p11"), dunlin::node_errc::object_unknown) << "somebody may dial who knows";
+    c.advance(65s);
     EXPECT_EQ(score(c, 0, "p11"), 12);
 }
 
