@@ -218,7 +218,7 @@ void space_body::count(node_id const& node, bool counted) {
 void space_body::receive(peer_number from, space_message&& said) {
     // While a state is being joined nothing is applied: what is dropped here is pulled later.
     if (stopped_ || !machine_ || rebuilding()) return;
-    if (store_ && !mutant("log_cut_is_not_heard_of")) log_.cut(store_->first_row()); // another space may have had rows of ours cut
+    if (store_) log_.cut(store_->first_row()); // another space may have had rows of ours cut
     machine_->receive(from, std::move(said), now(), actions_);
     was_full_ = was_full_ || full();
     act(now());

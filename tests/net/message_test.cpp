@@ -198,6 +198,26 @@ TEST(message, a_truncated_frame_is_refused_at_every_length) {
     }
 }
 
+TEST(message, a_tail_after_what_was_said_is_refused) {
+    for (std::size_t kind = 0; kind < maker::kinds; ++kind) {
+        maker m{std::mt19937_64(kind), {}};
+        session from, to;
+        encoder frame, longer;
+        message said;
+        m.say(kind, from, frame, said);
+        for (decoder in(frame.view()); !in.done();) { // names come first, then the message
+            std::string one(in.bytes());
+            if (in.done()) one.push_back('\0');
+            longer.bytes(one);
+        }
+        decoder in(longer.view());
+        message heard;
+        refusal why;
+        EXPECT_FALSE(to.read(in, heard, why)) << kind;
+        EXPECT_EQ(why.what, refusal::fault::malformed) << kind;
+    }
+}
+
 TEST(message, a_mutated_frame_is_refused_or_decodes_to_what_encodes_again) {
     int heard_count = 0, refused = 0;
     for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
