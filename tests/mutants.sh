@@ -49,7 +49,6 @@ checkpoint  checkpoint_upto_one_too_high         lib_tests   store_crash.no_powe
 checkpoint  checkpoint_states_before_their_entries  sim_tests  *crash_points.*lose_nothing*
 checkpoint  checkpoint_floor_forgets_the_dirty   sim_tests   *crash_points.*lose_nothing*
 eviction  eviction_drops_what_is_dirty           sim_tests   *crash_points.*lose_nothing*
-eviction  eviction_forgets_before_the_commit     sim_tests   recovery.shows_what_leaves*
 recovery  recovery_trusts_the_cache_after_a_failed_sync  sim_tests  reopen.loses_no_dropped*
 recovery  recovery_goes_on_in_a_new_file         sim_tests   procedures.of_a_damaged_page_move*
 checkpoint  checkpoint_leaves_the_old_wal        lib_tests   heavy_store_rot.*rests*

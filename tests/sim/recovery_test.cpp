@@ -32,11 +32,13 @@ TEST(recovery, does_not_bring_back_what_a_state_took) {
 // Alone, and with a hole in its log where the element was taken out: its insertion stands in a row that is replayed, and
 // the row of the object holds both.
 TEST(recovery, does_not_add_again_what_a_row_holds) {
-    cluster c(1, seed(37), [](std::size_t, dunlin::options& o) { o.memory(8 << 10); });
+    cluster c(1, seed(37), [](std::size_t, dunlin::options& o) { o.memory(8 << 10).log_budget(4 << 20); });
+    for (int k = 0; k < 40; ++k) change(c, 0, "m" + std::to_string(k), fill_player, true);
+    c.advance(1s);
     change(c, 0, "alice", [](player& p) { p.score += 1, p.friends.insert("gone"); }, true);
     change(c, 0, "alice", [](player& p) { p.friends.erase("gone"); }, true);
-    for (int k = 0; k < 40; ++k) change(c, 0, "m" + std::to_string(k), fill_player, true); // alice leaves
-    c.advance(1s);
+    for (int k = 0; k < 40; ++k) score(c, 0, "m" + std::to_string(k)); // she leaves, and her row is written
+    c.advance(100ms);
     c.kill(0);
     auto damage = "UPDATE log SET bytes = zeroblob(length(bytes)) WHERE id = "
                   "(SELECT max(id) FROM log WHERE instr(bytes, CAST('alice' AS BLOB)))";
@@ -50,18 +52,23 @@ TEST(recovery, does_not_add_again_what_a_row_holds) {
 // A change that is not on the disk yet leaves memory with its object only when it is.
 TEST(recovery, shows_what_leaves_memory_before_it_is_on_the_disk) {
     cluster c(1, seed(38), [](std::size_t, dunlin::options& o) { o.memory(8 << 10); });
-    auto others = [&] {
-        for (int k = 0; k < 40; ++k) score(c, 0, "m" + std::to_string(k));
-    };
     change(c, 0, "alice", fill_player, true);
     for (int k = 0; k < 40; ++k) change(c, 0, "m" + std::to_string(k), fill_player, true);
     c.advance(1s);
-    c.disk(0).timing.sync = 2s;
+    auto& body = *c.node(0).space("main").body();
+    auto in_memory = [&] { return body.find(*body.find_type("player"), "alice") != nullptr; };
+    c.disk(0).timing.sync = 50ms;
+    int left = 0;
     for (int k = 1; k <= 5; ++k) {
         change(c, 0, "alice", [](player& p) { p.score += 1; });
-        others();
+        c.spawn(0, [](dunlin::node& n) -> awaitable<void> {
+            for (int m = 0; m < 40; ++m) dunlin::ref<player> other = co_await n.open<player>("m" + std::to_string(m));
+        });
+        for (int t = 0; t < 100'000 && in_memory(); ++t) c.advance(10us);
+        left += !in_memory();
         EXPECT_EQ(score(c, 0, "alice"), 7 + k);
     }
+    EXPECT_EQ(left, 5);
 }
 
 // A damaged row is unknown, not absent: it is not shown as empty, deletes nothing anywhere, and comes back from a peer.
