@@ -209,10 +209,11 @@ public:
         auto head = a.in.u();
         if (head & 1) {
             auto mine = c.find(a.at.slot());
+            bool first = !mine.at;
             bool lied = mine.at.number() >= a.at.number(); // somebody named an entry of this writer that was not there
             if ((head & 2) || !mine.at || lied) mine = {a.at, a.at.number(), 0, 0, 0};
             mine.at = a.at, mine.sum = a.in.i();
-            c.put(mine);
+            if (first || !mutant("counter_keeps_what_it_heard_first")) c.put(mine);
         }
         for (auto n = head / 4; n; --n) {
             counter::slot s;

@@ -15,6 +15,8 @@ logs=$build/mutant_logs
 list() {
     cat <<'LIST'
 merge     counter_greater_sum                    crdt_tests  counter.*
+merge     counter_keeps_what_it_heard_first      crdt_tests  counter.*
+merge     counter_keeps_what_it_heard_first      sim_tests   heavy_histories.of_a_g_counter*
 merge     counter_equal_sums_open_epoch          crdt_tests  counter.*
 merge     counter_carries_the_rest_over          crdt_tests  counter.*
 merge     counter_keeps_all_of_who_went_on       crdt_tests  counter.*
