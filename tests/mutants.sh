@@ -120,7 +120,7 @@ run_check() { # MUTANT PROGRAM FILTER
 # "NAME [SEED]" of the first test of a log that failed or that ended the program.
 killer() {
     if grep -q '^BROKEN PROMISE: ' "$1"; then
-        sed -n 's/^BROKEN PROMISE: //p' "$1" | head -n 1 | tr ' ' '_'
+        sed -n '/^BROKEN PROMISE: /{s///p;q}' "$1" | tr ' ' '_'
         return
     fi
     awk '

@@ -43,7 +43,7 @@ lines set_rw antidote-histories | fresh c.jsonl
 judge 'a type that is not here' 0 '^c.jsonl: 0 passed, 0 failed, 12 skipped \(set_rw'
 lines counter_pn antidote-histories | sed -E '2s/"delivered":(null|\[[^]]*\])/"delivered":["dc1",99]/; 4s/"exec"/"does"/; 6s/"increment"/"grow"/' | fresh c.jsonl
 judge 'another delivery, an unknown step, an unknown operation' 1 '^c.jsonl: (9|10) passed, [23] failed'
-{ lines set_aw antidote-histories | head -n 3; lines set_aw antidote-histories | tail -n 1 | head -c 100; } | fresh c.jsonl
+{ lines set_aw antidote-histories | sed -n 1,3p; lines set_aw antidote-histories | tail -n 1 | cut -c 1-100; } | fresh c.jsonl
 judge 'a line cut short' 1 '^c.jsonl: 3 passed, 1 failed'
 printf '{"type":"set_aw","steps":7,"values":{},"converged":[]}\n[]\n{"type":"set_aw"}\n"x"\n{"steps":[{"exec":[]}],"type":"counter_pn","values":[],"converged":0}\n' | fresh c.jsonl
 judge 'lines of another shape' 1 '^c.jsonl: 0 passed, 5 failed'
