@@ -188,6 +188,7 @@ void space_body::leave(object& o) {
         // A state that is being joined counts on what was in memory when its page came.
         if (!r.error && !saved->pins && !saved->dirty && !saved->writing && !rebuilding()) forget(*saved);
     });
+    if (mutant("eviction_forgets_before_the_commit")) forget(o);
 }
 
 object* space_body::local(object_type& type, std::string_view key) {

@@ -50,6 +50,7 @@ log       log_ids_start_again                    lib_tests   store_file.*
 checkpoint  checkpoint_upto_one_too_high         lib_tests   store_crash.no_power_cut*
 checkpoint  checkpoint_states_before_their_entries  sim_tests  *crash_points.*lose_nothing*
 checkpoint  checkpoint_floor_forgets_the_dirty   sim_tests   *crash_points.*lose_nothing*
+eviction  eviction_forgets_before_the_commit     sim_tests   recovery.shows_what_leaves*
 eviction  eviction_drops_what_is_dirty           sim_tests   *crash_points.*lose_nothing*
 recovery  recovery_trusts_the_cache_after_a_failed_sync  sim_tests  reopen.loses_no_dropped*
 recovery  recovery_goes_on_in_a_new_file         sim_tests   procedures.of_a_damaged_page_move*
