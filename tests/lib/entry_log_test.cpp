@@ -41,6 +41,22 @@ TEST(entry_log, answers_nothing_below_rows_that_are_lost) {
     EXPECT_EQ(log.floor()[1], 5u);
 }
 
+TEST(entry_log, holds_nothing_above_what_connects) {
+    entry_log log;
+    log.row_found(10, {{1, 1, 3}});
+    log.row_found(11, {{1, 4, 6}});
+    log.row_found(12, {{1, 7, 9}, {2, 1, 1}});
+    version_vector heads;
+    heads.raise(1, 5), heads.raise(2, 1);
+    log.forget_above(heads);
+    version_vector have;
+    have.raise(1, 4), have.raise(2, 1);
+    EXPECT_EQ(log.first_row_above(have), 11u);
+    have.raise(1, 5);
+    EXPECT_EQ(log.first_row_above(have), 0u) << "what is above connects to nothing";
+    EXPECT_EQ(log.last_row(), 12u);
+}
+
 TEST(entry_log, tells_the_first_row_that_somebody_lacks) {
     entry_log log;
     log.row_found(10, {{1, 1, 3}});

@@ -158,6 +158,23 @@ TEST(holes, in_the_names_of_a_file_delete_nothing) {
         for (int k = 0; k < 12; ++k) EXPECT_EQ(score(c, i, "p" + std::to_string(k)), k + 1) << "p" << k << " at node " << i;
 }
 
+// A name that was only read wrongly is there when it is looked at again.
+TEST(holes, in_names_that_were_read_wrongly_move_no_file) {
+    cluster c(2, seed(52));
+    for (int k = 0; k < 3; ++k) change(c, 1, "p" + std::to_string(k), fill_player, true);
+    ASSERT_SETTLES(c);
+    for (std::uint64_t k = 0; k < 400; ++k) {
+        c.stop(1);
+        c.disk(1).flip_read(1 + k % 20);
+        try {
+            c.restart(1);
+        } catch (boost::system::system_error const&) {} // its owner starts it again
+        c.advance(20ms);
+        c.disk(1).clear_faults();
+        ASSERT_FALSE(told(c, 1, "was moved to")) << "restart " << k;
+    }
+}
+
 // What a peer's state removed stands in log rows above the floor: it is not to come back from them.
 TEST(holes, that_a_joined_state_left_are_not_filled_from_the_log) {
     cluster c(2, seed(43), [](std::size_t i, dunlin::options& o) {
