@@ -1,14 +1,14 @@
-// Gate: how many strangers may be in the middle of introducing themselves, so that they cannot use up a node.
+// Gate: how many strangers may come, and be in the middle of introducing themselves, so that they cannot use up a node.
 //
-//   accept  ->  enter(host, out)  ->  first frame, with the key's mac  ->  shows_key(now)  ->  handshake  ->  the pass goes
-//                  nothing: close it at once          false: close it, before any key is made or agreed on
+//   comes_after(now)  ->  accept  ->  enter(host, out)  ->  first frame, with the key's mac  ->  shows_key(now)  ->  ...
+//       not yet                        nothing: close it       false: close it, before any key is agreed on
 //
 // Two bounds on places: half-open connections in all, and those of one host. Where one is met, the stranger who has
 // been there longest without showing the key is put out for the next one: whoever has the key shows it in one round
-// trip, so that no number of silent sockets keeps it out, only a rate: 64 new ones a round trip. If all have shown it,
-// the newcomer is refused. And a
-// bound on work: handshakes a second (a bucket that fills at the rate and holds a burst), taken only by who shows the
-// key. A node behind the gate pays one handshake for each, about 150 us.
+// trip, so that no number of silent sockets keeps it out. If all have shown it, the newcomer is refused.
+// Two bounds on work, buckets that fill at a rate and hold a burst: handshakes, 150 us each, taken only by who shows
+// the key; and all who are looked at, 40 us each. Who comes faster waits in the system's queue, which is short, and
+// beyond it at home. So a flood slows no link. It keeps newcomers out; the members that know of one dial it.
 // Pure: time is an argument. State: 64 strangers at most. Threads: one executor; a pass must go before its gate does.
 #pragma once
 #include "../crdt/mutant.hpp"
@@ -24,11 +24,32 @@
 
 namespace dunlin {
 
+/// So many a second, and so many at once after a rest.
+struct rate {
+    std::uint32_t per_second, burst;
+};
+
+class bucket {
+    rate rate_;
+    std::chrono::nanoseconds full_at_{0}; // when it would be full; later than now by what is taken out
+
+public:
+    explicit bucket(rate r) : rate_(r) {}
+    /// Takes one; if there is none, nothing, and says when there is one.
+    std::chrono::nanoseconds take(std::chrono::nanoseconds now) {
+        auto token = std::chrono::nanoseconds(std::chrono::seconds(1)) / rate_.per_second;
+        auto after = std::max(full_at_, now) + token;
+        if (auto lacks = after - now - token * rate_.burst; lacks.count() > 0) return lacks;
+        full_at_ = after;
+        return {};
+    }
+};
+
 struct gate_limits {
     std::size_t half_open = 64;
     std::size_t half_open_per_host = 4;
-    std::uint32_t per_second = 20;
-    std::uint32_t burst = 20;
+    rate handshakes{20, 20};
+    rate looked_at{250, 64};
 };
 
 class gate {
@@ -40,7 +61,7 @@ class gate {
     using place = std::shared_ptr<stranger>;
     gate_limits limits_;
     std::list<place> inside_; // in the order in which they came
-    std::chrono::nanoseconds full_at_{0}; // when the bucket would be full; later than now by what is taken out
+    bucket handshakes_, looked_at_;
 
 public:
     class pass {
@@ -60,14 +81,18 @@ public:
         }
         /// From here on it keeps its place. False: too many have shown it lately.
         [[nodiscard]] bool shows_key(std::chrono::nanoseconds now) {
-            if (!gate_->take_token(now)) return false;
+            if (gate_->handshakes_.take(now).count() > 0) return false;
             return at_->showed_key = true;
         }
         /// It had to make room for another.
         bool put_out() const { return at_->put_out; }
     };
 
-    explicit gate(gate_limits limits = {}) : limits_(limits) {}
+    explicit gate(gate_limits limits = {})
+        : limits_(limits), handshakes_(limits.handshakes), looked_at_(limits.looked_at) {}
+
+    /// Zero: one more may come now. Otherwise nobody until so much later; ask again then.
+    std::chrono::nanoseconds comes_after(std::chrono::nanoseconds now) { return looked_at_.take(now); }
 
     /// `host` without the port (host_of). `out` ends the connection; without it a
     /// stranger is not put out.
@@ -92,13 +117,6 @@ private:
         inside_.erase(it);
         at->put_out = true;
         at->out();
-        return true;
-    }
-    bool take_token(std::chrono::nanoseconds now) {
-        auto token = std::chrono::nanoseconds(std::chrono::seconds(1)) / limits_.per_second;
-        auto after = std::max(full_at_, now) + token;
-        if (after - now > token * limits_.burst) return false;
-        full_at_ = after;
         return true;
     }
 };

@@ -143,22 +143,24 @@ public:
     }
 
     awaitable<void> accept_all() {
-        bool again = false;
-        while (!stopping && !again) {
+        nanoseconds again{};
+        while (!stopping && !again.count()) {
             std::unique_ptr<stream> came;
+            if (!mutant("handshake_looks_at_everybody")) again = strangers.comes_after(now());
+            if (again.count()) break;
             try {
                 came = co_await door->accept();
             } catch (...) {
                 auto [failed, text] = caught_error(); // out of descriptors, most likely
-                again = true;
+                again = std::chrono::milliseconds(100);
                 fault(door->local_address(), failed, text);
             }
             if (stopping || !came) continue;
             auto pass = strangers.enter(host_of(came->remote_address()), [s = came.get()] { s->close(); });
             if (pass) go(meetings, answer_one(std::move(came), std::move(*pass)));
         }
-        if (again && !stopping && !mutant("handshake_accepts_no_more_after_an_error"))
-            accept_again->expires_after(std::chrono::milliseconds(100), [this] { go(meetings, accept_all()); });
+        if (again.count() && !stopping && !mutant("handshake_accepts_no_more_after_an_error"))
+            accept_again->expires_after(again, [this] { go(meetings, accept_all()); });
     }
 
     /// Strangers may fail as often as they like; who reads of it does not read faster.

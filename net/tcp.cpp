@@ -49,12 +49,17 @@ public:
 };
 
 class tcp_acceptor final : public acceptor {
+    static constexpr int backlog = 128;
     tcp::acceptor acceptor_;
     std::string local_;
 
 public:
-    tcp_acceptor(any_io_executor executor, tcp::endpoint const& at)
-        : acceptor_(std::move(executor), at, true), local_(text_of(acceptor_.local_endpoint())) {}
+    tcp_acceptor(any_io_executor executor, tcp::endpoint const& at) : acceptor_(std::move(executor), at.protocol()) {
+        acceptor_.set_option(tcp::acceptor::reuse_address(true));
+        acceptor_.bind(at);
+        acceptor_.listen(backlog); // short: who waits longer than that does so at home
+        local_ = text_of(acceptor_.local_endpoint());
+    }
 
     awaitable<std::unique_ptr<stream>> accept() override {
         auto socket = co_await acceptor_.async_accept(asio::use_awaitable);

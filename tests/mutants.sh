@@ -91,6 +91,7 @@ handshake handshake_dials_no_more_after_an_abort    points_tests  points.of_node
 handshake handshake_agrees_before_the_mac        net_tests   hostile.a_first_frame*
 handshake handshake_waits_for_ever               net_tests   hostile.a_handshake_cut*
 handshake handshake_holds_the_door_for_everybody net_tests   gate.*
+handshake handshake_looks_at_everybody           sim_tests   heavy_stranger.*
 merge     merge_removes_what_nobody_has_seen     sim_tests   enemy.cannot_take_away*
 seal      seal_adopts_any_stamp                  sim_tests   enemy.of_the_year*
 watch     watch_queues_without_bound             sim_tests   heavy_bounds.of_saved_watches*

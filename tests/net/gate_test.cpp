@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 gate_limits without_rate() {
     gate_limits l;
-    l.per_second = 1'000'000, l.burst = 1'000'000;
+    l.handshakes = {1'000'000, 1'000'000};
     return l;
 }
 
@@ -109,6 +109,23 @@ TEST(gate, a_burst_is_spent_once_and_comes_back_with_time) {
     EXPECT_EQ(burst(1s), 0);
     EXPECT_EQ(burst(1s + 100ms), 2);
     EXPECT_EQ(burst(100s), 20) << "time saved up beyond the burst";
+}
+
+TEST(gate, looks_at_so_many_a_second_whoever_they_are) {
+    gate g;
+    auto come = [&](std::chrono::nanoseconds now) {
+        int n = 0;
+        while (g.comes_after(now) == 0ns) ++n;
+        return n;
+    };
+    EXPECT_EQ(come(1s), 64);
+    EXPECT_EQ(g.comes_after(1s), 4ms) << "says when, and takes nothing";
+    EXPECT_EQ(g.comes_after(1s), 4ms);
+    EXPECT_EQ(come(1s + 4ms), 1);
+    EXPECT_EQ(come(2s + 4ms), 64) << "of 250, since a rest saves no more than that";
+    int in_a_second = 0;
+    for (auto now = 10s + 0ms; now < 11s; now += 1ms) in_a_second += come(now);
+    EXPECT_EQ(in_a_second, 64 + 249);
 }
 
 TEST(gate, strangers_without_the_key_take_no_handshake_from_those_with_it) {

@@ -20,6 +20,8 @@ inline std::uint64_t seed(std::uint64_t fallback) {
     return chosen;
 }
 
+inline std::string key_of(int k) { return "p" + std::to_string(k); }
+
 /// Changes the player `key` at node i by `f`, and gives the receipt's dot a chance to be waited for with `saved`.
 template <class F> void change(cluster& c, std::size_t i, std::string key, F f, bool saved = false) {
     c.run(i, [key = std::move(key), f, saved](dunlin::node& n) -> awaitable<void> {

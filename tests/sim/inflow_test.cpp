@@ -9,8 +9,6 @@ namespace {
 using dunlin::node;
 constexpr int players = 200;
 
-std::string key_of(int k) { return "p" + std::to_string(k); }
-
 /// Node 0 has room and writes; the others have little memory and slow disks.
 struct inflow {
     cluster c;

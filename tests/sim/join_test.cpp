@@ -10,7 +10,6 @@ namespace {
 using dunlin::node;
 using dunlin::sim::disk_fault;
 
-std::string key_of(int k) { return "p" + std::to_string(k); }
 void add(cluster& c, std::size_t i, std::string const& key, long n) {
     change(c, i, key, [n](player& p) { p.score += n; }, true);
 }

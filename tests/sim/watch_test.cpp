@@ -9,17 +9,17 @@ using dunlin::node;
 using dunlin::node_errc;
 using dunlin::object_watch;
 
-struct told {
+struct news {
     std::string key;
     bool name, score, friends, erased, remote, saved;
 };
-told of(dunlin::change<player> const& c) {
+news of(dunlin::change<player> const& c) {
     return {c.key(), c.touched(&player::name), c.touched(&player::score), c.touched(&player::friends),
             c.erased(), c.remote(), c.receipt().is_saved()};
 }
 
 /// A watch on the type at node i, asked again and again.
-void follow(cluster& c, std::size_t i, std::vector<told>& all, object_watch::when w = object_watch::when::applied) {
+void follow(cluster& c, std::size_t i, std::vector<news>& all, object_watch::when w = object_watch::when::applied) {
     c.spawn(i, [&all, w](node& n) -> awaitable<void> {
         auto changes = n.watch<player>(w);
         for (;;) {
@@ -32,7 +32,7 @@ void follow(cluster& c, std::size_t i, std::vector<told>& all, object_watch::whe
 }
 
 /// What a watch holds for who has not asked, taken until it holds nothing more.
-awaitable<void> drain(cluster& c, dunlin::watch<player>& changes, std::vector<told>& all) {
+awaitable<void> drain(cluster& c, dunlin::watch<player>& changes, std::vector<news>& all) {
     bool done = false;
     while (!done) {
         auto next = [&]() -> awaitable<void> {
@@ -58,7 +58,7 @@ TEST(watches, of_a_type_tell_what_changes_from_now_on_and_who_did_it) {
     change(c, 0, "old", [](player& p) { p.score += 1; });
     ASSERT_SETTLES(c);
     c.advance(5s);
-    std::vector<told> here, there;
+    std::vector<news> here, there;
     follow(c, 0, here), follow(c, 1, there);
     c.advance(1s);
     EXPECT_TRUE(here.empty()) << "of what was there before a type's watch says nothing";
@@ -74,7 +74,7 @@ TEST(watches, of_a_type_tell_what_changes_from_now_on_and_who_did_it) {
     change(c, 0, "new", [](player& p) { p.score -= 1, p.friends.insert("bob"); });
     erase(c, 0, "old");
     ASSERT_SETTLES(c);
-    auto check = [](std::vector<told> const& all, bool first_is_remote) {
+    auto check = [](std::vector<news> const& all, bool first_is_remote) {
         ASSERT_EQ(all.size(), 4u);
         EXPECT_EQ(all[0].key, "new");
         EXPECT_EQ(all[1].key, "old");
@@ -101,7 +101,7 @@ TEST(watches, of_a_type_tell_of_objects_that_are_not_in_memory) {
     for (int k = 0; k < 100; ++k) EXPECT_EQ(score(c, 1, "q" + std::to_string(k)), 1);
     EXPECT_LT(c.node(1).space("main").body()->resident(), 30u) << "most are cold";
     c.advance(10s);
-    std::vector<told> all, on_disk;
+    std::vector<news> all, on_disk;
     follow(c, 1, all), follow(c, 1, on_disk, dunlin::saved);
     for (int k = 0; k < 20; ++k) {
         change(c, 0, "p" + std::to_string(k), [](player& p) { p.name = "N"; });
@@ -163,7 +163,7 @@ TEST(watches, join_what_happens_while_nobody_asks) {
         auto r = n.seal();
         co_await r.saved();
         for (auto w : {&one, &on_disk}) {
-            std::vector<told> all;
+            std::vector<news> all;
             co_await drain(c, *w, all);
             EXPECT_EQ(all.size(), 1u);
             EXPECT_TRUE(!all.empty() && all[0].score && all[0].friends && !all[0].name);
@@ -194,7 +194,7 @@ TEST(watches, are_bounded_and_say_so_when_more_changed_than_they_tell_apart) {
         auto r = n.seal();
         co_await r.saved();
         for (auto w : {&changes, &on_disk}) {
-            std::vector<told> heard;
+            std::vector<news> heard;
             co_await drain(c, *w, heard);
             EXPECT_GE(heard.size(), 60u);
             EXPECT_LE(heard.size(), object_watch::keys_max + 1);
@@ -274,7 +274,7 @@ TEST(watches, go_on_over_an_object_that_is_erased_and_made_again) {
         });
         change(c, 0, "p", [](player& p) { p.score += 1, p.name = "N"; });
         ASSERT_SETTLES(c);
-        std::vector<told> all;
+        std::vector<news> all;
         c.spawn(1, [&](node& n) -> awaitable<void> {
             auto watching = [&]() -> awaitable<dunlin::watch<player>> {
                 dunlin::ref<player> p = co_await n.open<player>("p");
