@@ -9,7 +9,7 @@ using namespace bench;
 
 namespace {
 /// Savers in a closed loop, each with one change of a turn of its own outstanding.
-void saved(benchmark::State& state) {
+void saved_through_a_node(benchmark::State& state) {
     folder f;
     asio::io_context io{1};
     dunlin::node node{io.get_executor(), dunlin::options().data(f.file("a.db"))};
@@ -45,7 +45,7 @@ void saved(benchmark::State& state) {
     state.SetItemsProcessed(saves);
     us.tell(state);
 }
-BENCHMARK(saved)->Name("saved_through_a_node")->Arg(1)->Arg(64)->Arg(1000)->Iterations(3)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(saved_through_a_node)->Arg(1)->Arg(64)->Arg(1000)->Iterations(3)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 /// An io_context with a thread of its own.
 struct engine {
