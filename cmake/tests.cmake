@@ -16,8 +16,7 @@
 #
 # A file in those folders that is none of these is a part of each program of its folder. Which tests run in which
 # build is said by their suite (see ./run): heavy_* in release, all others under ASan, threads_* under TSan.
-# With DUNLIN_UNITY several files of lib_tests, sim_tests and lib_bench are one unit: no two may give one name to two
-# things.
+# With DUNLIN_UNITY several files of lib_tests and of sim_tests are one unit: no two may give one name to two things.
 enable_testing()
 # All that runs under ASan, and the tests of the release build. Tests and snippets are no part of `all`.
 add_custom_target(unit)
@@ -164,9 +163,6 @@ foreach(folder crdt net lib)
   dunlin_files(benches benchmarks/${folder}/*.cpp)
   if(benches)
     dunlin_program(${folder}_bench ${benches})
-    if(folder STREQUAL lib)
-      dunlin_batches(lib_bench)
-    endif()
     target_link_libraries(${folder}_bench PRIVATE benchmark::benchmark_main)
   endif()
 endforeach()
