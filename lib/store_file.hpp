@@ -86,6 +86,8 @@ public:
     bool checkpoint();
     /// The same for a file that will rest, and the WAL is begun anew: nothing old in it is played back at the next start.
     bool check_in();
+    /// The same for a file that was opened again after a failure, where the next commit may fail too: the WAL is cut off.
+    bool empty_wal();
 
     // ---- reading
     object_state load(std::uint32_t space, std::uint32_t type, std::uint64_t hash, bytes_view key);
