@@ -2,11 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <dunlin/crdt/counter.hpp>
+#include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
 #include <dunlin/crdt/map.hpp>
+#include <dunlin/crdt/maximum.hpp>
 #include <dunlin/crdt/object.hpp>
 #include <dunlin/crdt/set.hpp>
+#include <dunlin/crdt/siblings.hpp>
 
 namespace bench {
 

@@ -22,6 +22,8 @@ namespace dunlin {
 
 using bytes_view = std::string_view;
 
+constexpr std::size_t value_bytes_max = std::size_t(1) << 20; // a string, an element, a key
+
 class encoder {
     std::string out_;
 

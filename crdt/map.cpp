@@ -102,18 +102,22 @@ std::size_t map_body::size() const {
 bool map_body::erase_key(bytes_view key) {
     if (!rows_) return false;
     auto at = rows_->table_.find(key);
-    if (at == rows_->table_.none || !rows_->live(at)) return false;
+    if (at == rows_->table_.none) return false;
+    bool was_there = rows_->live(at); // if not, there are residues to be forgotten
     rows_->change(at);
     rows_->child.erase(rows_->value(at));
-    return true;
+    return was_there;
 }
 
 void map_body::clear() {
     if (!rows_ || rows_->table_.size() == 0) return;
     touch();
     rows_->cleared = true;
-    for (std::uint32_t p = 0; p < rows_->table_.size(); ++p)
-        if (rows_->live(p)) rows_->change(p), rows_->child.erase(rows_->value(p));
+    for (std::uint32_t p = 0; p < rows_->table_.size(); ++p) { // also what holds residues only: they are forgotten
+        if (!rows_->live(p) && mutant("map_clear_keeps_residues")) continue;
+        rows_->change(p);
+        rows_->child.erase(rows_->value(p));
+    }
 }
 
 void const* map_body::look_path(bytes_view path) const {

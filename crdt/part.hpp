@@ -5,12 +5,14 @@
 // once, and a user's unit instantiates next to nothing.
 //
 //   kind := C                        counter
-//         | F                        flag, enable wins
+//         | F | D                    flag: enable wins, disable wins
 //         | R value                  last-writer-wins register
-//         | S value                  observed-remove set, add wins
+//         | X value | N value        maximum, minimum
+//         | V value                  multi-value register
+//         | S value | G value | W value   set: add wins, grow-only, remove wins
 //         | M value kind             map: key, child
 //         | { name }                 described struct; its members are in the schema of the space
-//   value := i | u | b | d | s | y | v     (crdt/value.hpp)
+//   value := i | u | b | d | s | y | v | a    (crdt/value.hpp)
 //
 // Rules for whoever writes one: a delta names removals before additions; flush that returns false has written nothing;
 // join_delta is called only after check has passed and never while marks are set; encode of equal states gives equal

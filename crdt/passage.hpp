@@ -24,7 +24,6 @@ namespace dunlin {
 
 class shapes;
 
-constexpr std::size_t value_bytes_max = std::size_t(1) << 20; // a string, an element, a key
 constexpr unsigned depth_max = 32;                            // of nesting
 
 /// Writers of one entry, numbered in order of first use; 0 is the author.

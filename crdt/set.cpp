@@ -35,7 +35,7 @@ bool set_body::contains_bytes(bytes_view element) const {
     return at != rows_->elements.none && rows_->elements[at].key.mark() != removed;
 }
 
-void set_body::clear() {
+void set_body::clear_all() {
     if (!rows_ || (rows_->elements.size() == 0 && !rows_->cleared)) return;
     touch();
     auto fresh = std::make_unique<rows>();
@@ -69,7 +69,7 @@ class set_part final : public part {
     }
 
 public:
-    explicit set_part(char element) : part(std::string("S") + element, sizeof(set_body)), element_(element) {}
+    set_part(char letter, char element) : part(std::string{letter, element}, sizeof(set_body)), element_(element) {}
 
     void make(void* v) const override { new (v) made(); }
     void destroy(void* v) const override { static_cast<made*>(v)->~made(); }
@@ -136,7 +136,7 @@ public:
         for (auto p : r->changed) bytes += r->elements[p].key.view().size() + 24 + 16 * r->elements[p].payload.size();
         return bytes + (r->cleared ? removal_bytes(*this, v) : 0);
     }
-    void erase(void* v) const override { at(v).clear(); }
+    void erase(void* v) const override { at(v).clear_all(); }
     void collect(void const* v, removal& r) const override {
         if (auto all = settled(at(v)))
             for (std::uint32_t p = 0; p < all->elements.size(); ++p) all->elements[p].payload.collect(r);
@@ -280,6 +280,8 @@ private:
     }
 };
 
-std::unique_ptr<part const> make_set_part(char element_kind) { return std::make_unique<set_part>(element_kind); }
+std::unique_ptr<part const> make_set_part(char letter, char element_kind) {
+    return std::make_unique<set_part>(letter, element_kind);
+}
 
 } // namespace dunlin

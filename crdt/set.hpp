@@ -1,11 +1,12 @@
-// type: kind S
-// Set: things that are in or not (observed-remove set, add wins).
+// type: kind S, G, W
+// Set: things that are in or not (observed-remove set); set<T> add wins, set<T, remove_wins>, set<T, grow_only>.
 //
-// Concurrent  an insert and an erase of one element: it is in. An erase takes away the inserts that it has seen, and
-// only those.
+// Concurrent  an insert and an erase of one element: it is in; of a set<T, remove_wins> it is not. An erase takes away
+//             the inserts that it has seen, and only those.
 //
-//   delta := u 2 * n + cleared | [u m, m x {u writer, u number}] | n x {element, u 2 * removed + added, removed x {u
-//   writer, u number}} state := u n, n x {element, dots}, by element
+//   delta := u 2 * n + cleared | [u m, m x {u writer, u number}] |
+//            n x {element, u 2 * removed + added, removed x {u writer, u number}}
+//   state := u n, n x {element, dots}, by element                                         (W: see remove_wins.hpp)
 //
 // State   one dot an element (more only while inserts are concurrent); nothing is left of an erased element.
 // Size    16 bytes; about 36 an element, and the bytes of those longer than 14.
@@ -14,12 +15,13 @@
 // Source  optimised observed-remove set: Bieniusa et al. 2012 (arXiv 1210.3368), the context being the space's vector.
 #pragma once
 #include "part.hpp"
+#include "remove_wins.hpp"
 #include "table.hpp"
 #include "value.hpp"
 
 namespace dunlin {
 
-/// A set of bytes: what set_part works on; set<T> is its typed face.
+/// A set of bytes: what set_part works on; set<T> is its typed face, and of set<T, grow_only> too.
 class set_body : public field {
     friend class set_part;
     enum mark : unsigned { settled, added, removed };
@@ -43,15 +45,32 @@ protected:
     std::uint32_t row_count() const { return rows_ ? rows_->elements.size() : 0; }
     bool shown(std::uint32_t at) const { return rows_->elements[at].key.mark() != removed; }
     bytes_view bytes(std::uint32_t at) const { return rows_->elements[at].key.view(); }
+    void clear_all();
 
 public:
-    void clear();
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
 };
 static_assert(sizeof(set_body) == 16);
 
-std::unique_ptr<part const> make_set_part(char element_kind);
+/// `letter`: S or G.
+std::unique_ptr<part const> make_set_part(char letter, char element_kind);
+std::unique_ptr<part const> make_remove_wins_part(char element_kind);
+
+/// Policies: what a set is made of, and the letter of its kind.
+struct add_wins {
+    using body = set_body;
+    static constexpr char letter = 'S';
+};
+/// Nothing is ever erased, but with all that holds the set. An insert of what is in is no change and says nothing.
+struct grow_only {
+    using body = set_body;
+    static constexpr char letter = 'G';
+};
+struct remove_wins {
+    using body = remove_wins_body;
+    static constexpr char letter = 'W';
+};
 
 /// The bytes of a value, without a heap for short ones.
 template <class T> class value_bytes {
@@ -69,7 +88,10 @@ public:
     bytes_view view() const { return b_; }
 };
 
-template <value T> class set : public set_body {
+template <value T, class Policy = add_wins> class set : public Policy::body {
+    using body = typename Policy::body;
+    static constexpr bool grows_only = std::same_as<Policy, grow_only>;
+
 public:
     using value_type = typename value_codec<T>::view;
     /// What insert, erase and contains take: std::string_view for strings.
@@ -79,10 +101,16 @@ public:
     set(set&&) noexcept = default;
 
     /// True if it was not in. An element that is in is inserted anew: it survives erases that have not seen this.
-    bool insert(argument x) { return insert_bytes(value_bytes<T>(x).view()); }
-    /// True if it was in.
-    bool erase(argument x) { return erase_bytes(value_bytes<T>(x).view()); }
-    bool contains(argument x) const { return contains_bytes(value_bytes<T>(x).view()); }
+    bool insert(argument x) {
+        value_bytes<T> bytes(x);
+        if (grows_only && body::contains_bytes(bytes.view())) return false;
+        return body::insert_bytes(bytes.view());
+    }
+    /// True if it was in. With remove_wins a change even if it was not: it beats inserts that are on their way.
+    bool erase(argument x) requires(!grows_only) { return body::erase_bytes(value_bytes<T>(x).view()); }
+    /// An erase of each element that is in.
+    void clear() requires(!grows_only) { body::clear_all(); }
+    bool contains(argument x) const { return body::contains_bytes(value_bytes<T>(x).view()); }
 
     /// In no order. Good until the next change; a string is seen in place.
     class iterator {
@@ -111,10 +139,11 @@ public:
         bool operator==(iterator const& other) const { return at_ == other.at_; }
     };
     iterator begin() const { return {*this, 0}; }
-    iterator end() const { return {*this, row_count()}; }
+    iterator end() const { return {*this, body::row_count()}; }
 
     static part const& of() {
-        static auto const one = make_set_part(value_codec<T>::kind);
+        static auto const one = std::same_as<Policy, remove_wins> ? make_remove_wins_part(value_codec<T>::kind)
+                                                                  : make_set_part(Policy::letter, value_codec<T>::kind);
         return *one;
     }
 };

@@ -1,5 +1,6 @@
 #include "shape.hpp"
 #include "counter.hpp"
+#include "disable_wins_flag.hpp"
 #include "flag.hpp"
 #include "latest.hpp"
 #include "map.hpp"
@@ -44,7 +45,7 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
     if (rest.empty() || depth > depth_max) return rest = "?", nullptr;
     auto from = rest;
     auto value_kind = [&](std::size_t at) {
-        return at < rest.size() && std::string_view("iubdsyv").find(rest[at]) != std::string_view::npos;
+        return at < rest.size() && std::string_view("iubdsyva").find(rest[at]) != std::string_view::npos;
     };
     auto keep = [&](std::size_t n, auto make) -> part const* {
         std::string text(from.substr(0, from.size() - rest.size() + n));
@@ -58,12 +59,21 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
         return rest.remove_prefix(1), &counter::of();
     case 'F':
         return rest.remove_prefix(1), &flag::of();
+    case 'D':
+        return rest.remove_prefix(1), &disable_wins_flag::of();
     case 'R':
+    case 'X':
+    case 'N':
+    case 'V':
         if (!value_kind(1)) break;
-        return keep(2, [&] { return make_latest_part(latest<raw_value>::access(from[1])); });
+        return keep(2, [&] { return make_register_part(latest<raw_value>::access(from[1]), register_view(from[0])); });
     case 'S':
+    case 'G':
         if (!value_kind(1)) break;
-        return keep(2, [&] { return make_set_part(from[1]); });
+        return keep(2, [&] { return make_set_part(from[0], from[1]); });
+    case 'W':
+        if (!value_kind(1)) break;
+        return keep(2, [&] { return make_remove_wins_part(from[1]); });
     case 'M': {
         if (!value_kind(1)) break;
         rest.remove_prefix(2);

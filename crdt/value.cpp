@@ -80,22 +80,8 @@ bytes_view cut_value(decoder& in, char kind) {
     return in.ok() ? bytes_view(from, std::size_t(in.position() - from)) : bytes_view();
 }
 
-bool check_value(char kind, bytes_view value, unsigned depth) {
-    decoder in(value);
-    switch (kind) {
-    case 'i':
-        return in.i(), in.finished();
-    case 'u':
-        return in.u(), in.finished();
-    case 'b':
-        return value.size() == 1 && std::uint8_t(value[0]) <= 1;
-    case 'd':
-        return value.size() == 8 && double_bits(bits_double(in.u64())) == decoder(value).u64();
-    case 'v':
-        break;
-    default:
-        return value.size() <= value_bytes_max;
-    }
+namespace {
+bool check_struct(decoder& in, unsigned depth) {
     if (depth >= depth_max) return false;
     bytes_view last;
     auto n = in.count(3);
@@ -107,6 +93,35 @@ bool check_value(char kind, bytes_view value, unsigned depth) {
         if (in.ok() && !check_value(kinds[0], bytes, depth + 1)) return false;
     }
     return in.finished();
+}
+
+bool check_alternative(decoder& in, unsigned depth) {
+    if (in.u() == 0) return in.finished();
+    if (depth >= depth_max) return false;
+    auto kind = char(in.u8());
+    auto bytes = cut_value(in, kind);
+    return in.finished() && check_value(kind, bytes, depth + 1);
+}
+} // namespace
+
+bool check_value(char kind, bytes_view value, unsigned depth) {
+    decoder in(value);
+    switch (kind) {
+    case 'i':
+        return in.i(), in.finished();
+    case 'u':
+        return in.u(), in.finished();
+    case 'b':
+        return value.size() == 1 && std::uint8_t(value[0]) <= 1;
+    case 'd':
+        return value.size() == 8 && double_bits(bits_double(in.u64())) == decoder(value).u64();
+    case 'a':
+        return check_alternative(in, depth);
+    case 'v':
+        return check_struct(in, depth);
+    default:
+        return value.size() <= value_bytes_max;
+    }
 }
 
 void value_to_json(char kind, bytes_view value, boost::json::value& out) {
@@ -135,6 +150,11 @@ void value_to_json(char kind, bytes_view value, boost::json::value& out) {
     default:
         out.emplace_object()["$bytes"] = base64(value);
         return;
+    case 'a': {
+        if (in.u() == 0) return void(out = nullptr);
+        auto inner = char(in.u8());
+        return value_to_json(inner, cut_value(in, inner), out);
+    }
     case 'v':
         break;
     }

@@ -4,10 +4,11 @@
 //   b  bool                0 or 1            d  double             8 bytes, ordered; one NaN, 0x7FF8...
 //   s  string              any bytes         y  bytes              std::vector<std::uint8_t>
 //   v  described struct    u n, n x {bytes name, bytes kind, value}, by name
+//   a  one of several      u 0: none | u number, kind, value: std::optional, std::variant
 //
-// Bytes of equal values are equal, and bytes compare as the values do (but for v): tables, ties and the canonical order
-// know values only as bytes. On the wire i, u, b and d delimit themselves, all others stand behind their length: so
-// an unknown kind of value of the future can be cut out, kept and relayed.
+// An enum is its number. Bytes of equal values are equal, and bytes compare as the values do (but for v and a): tables,
+// ties and the canonical order know values only as bytes. On the wire i, u, b and d delimit themselves, all others stand
+// behind their length: so an unknown kind of value of the future can be cut out, kept and relayed.
 // A program that reads a narrower type than was written (int for a 64-bit number, a struct with fewer members) sees
 // the nearest value it can hold; the exact bytes are kept and passed on as they came.
 // Bounds  1 MiB a value; structs nest to depth 32.
@@ -18,9 +19,12 @@
 #include <boost/describe/members.hpp>
 #include <boost/json/fwd.hpp>
 #include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 #include <concepts>
 #include <limits>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace dunlin {
@@ -136,6 +140,86 @@ template <> struct value_codec<std::vector<std::uint8_t>> {
     }
 };
 
+/// By its number, in the width of its underlying type: numbers of enumerators are for good.
+template <class T>
+requires std::is_enum_v<T> struct value_codec<T> {
+    using number = std::underlying_type_t<T>;
+    static constexpr char kind = value_codec<number>::kind;
+    using view = T;
+    static void put(encoder& out, T x) { value_codec<number>::put(out, number(x)); }
+    static fit get(bytes_view b, T& x) {
+        number n{};
+        auto how = value_codec<number>::get(b, n);
+        x = T(n);
+        return how;
+    }
+};
+
+/// What optional and variant have in common: a number above 0 says which it is, and 0 that it is nothing.
+template <class T> void put_alternative(encoder& out, std::uint64_t number, T const& x) {
+    encoder one;
+    value_codec<T>::put(one, x);
+    out.u(number), out.u8(std::uint8_t(value_codec<T>::kind));
+    put_value(out, value_codec<T>::kind, one.view());
+}
+
+template <class T>
+requires value<T>
+struct value_codec<std::optional<T>> {
+    static constexpr char kind = 'a';
+    using view = std::optional<T>;
+    static void put(encoder& out, std::optional<T> const& x) { x ? put_alternative(out, 1, *x) : out.u(0); }
+    static fit get(bytes_view b, std::optional<T>& x) {
+        x.reset();
+        decoder in(b);
+        auto number = in.u();
+        if (number == 0) return in.finished() ? fit::exact : fit::none;
+        auto k = char(in.u8());
+        auto bytes = cut_value(in, k);
+        if (!in.finished()) return fit::none;
+        if (number != 1 || k != value_codec<T>::kind) return fit::nearest;
+        return value_codec<T>::get(bytes, x.emplace());
+    }
+};
+
+/// By position, from 1: what is added goes to the end. A first alternative std::monostate is 0, nothing.
+template <class... T> struct value_codec<std::variant<T...>> {
+    using all = std::variant<T...>;
+    static constexpr char kind = 'a';
+    using view = all;
+    static constexpr std::uint64_t first = std::same_as<std::variant_alternative_t<0, all>, std::monostate> ? 0 : 1;
+
+    static void put(encoder& out, all const& x) {
+        std::visit(
+            [&]<class A>(A const& one) {
+                if constexpr (std::same_as<A, std::monostate>)
+                    out.u(0);
+                else
+                    put_alternative(out, first + x.index(), one);
+            },
+            x);
+    }
+    static fit get(bytes_view b, all& x) {
+        x = all();
+        decoder in(b);
+        auto number = in.u();
+        if (number == 0) return !in.finished() ? fit::none : first == 0 ? fit::exact : fit::nearest;
+        auto k = char(in.u8());
+        auto bytes = cut_value(in, k);
+        if (!in.finished()) return fit::none;
+        auto how = fit::nearest;
+        boost::mp11::mp_for_each<boost::mp11::mp_iota_c<sizeof...(T)>>([&](auto at) {
+            using one = std::variant_alternative_t<at, all>;
+            if constexpr (!std::same_as<one, std::monostate>) {
+                static_assert(value<one>, "an alternative of a variant in a register is no value");
+                if (number == first + at && k == value_codec<one>::kind)
+                    how = value_codec<one>::get(bytes, x.template emplace<at>());
+            }
+        });
+        return how;
+    }
+};
+
 /// A described struct of values (BOOST_DESCRIBE_STRUCT). Members are known by name: adding one is free.
 template <class T>
 requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> {
@@ -181,6 +265,18 @@ requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> 
         return exact && known == n && n == boost::mp11::mp_size<members>::value ? fit::exact : fit::nearest;
     }
 };
+
+/// Within the bound of a value: what a decoder would take. What has no size of its own is encoded to be counted.
+template <value T> bool value_fits(T const& x) {
+    if constexpr (value_codec<T>::kind == 'v' || value_codec<T>::kind == 'a') {
+        encoder out;
+        value_codec<T>::put(out, x);
+        return out.size() <= value_bytes_max;
+    } else if constexpr (requires { x.size(); })
+        return x.size() <= value_bytes_max;
+    else
+        return true;
+}
 
 template <> struct value_codec<raw_value> {
     static constexpr char kind = '?';

@@ -7,9 +7,12 @@
 //   alice->score += 10;                                   plain memory; spreads and is saved by itself
 #pragma once
 #include "../crdt/counter.hpp"
+#include "../crdt/disable_wins_flag.hpp"
 #include "../crdt/flag.hpp"
 #include "../crdt/latest.hpp"
 #include "../crdt/map.hpp"
+#include "../crdt/maximum.hpp"
 #include "../crdt/object.hpp"
 #include "../crdt/set.hpp"
+#include "../crdt/siblings.hpp"
 #include "node.hpp"

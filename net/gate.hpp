@@ -92,7 +92,9 @@ public:
         : limits_(limits), handshakes_(limits.handshakes), looked_at_(limits.looked_at) {}
 
     /// Zero: one more may come now. Otherwise nobody until so much later; ask again then.
-    std::chrono::nanoseconds comes_after(std::chrono::nanoseconds now) { return looked_at_.take(now); }
+    std::chrono::nanoseconds comes_after(std::chrono::nanoseconds now) {
+        return mutant("handshake_looks_at_everybody") ? std::chrono::nanoseconds() : looked_at_.take(now);
+    }
 
     /// `host` without the port (host_of). `out` ends the connection; without it a
     /// stranger is not put out.

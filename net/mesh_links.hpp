@@ -143,11 +143,9 @@ public:
     }
 
     awaitable<void> accept_all() {
-        nanoseconds again{};
-        while (!stopping && !again.count()) {
+        auto again = strangers.comes_after(now());
+        for (; !stopping && !again.count(); again = std::max(again, strangers.comes_after(now()))) {
             std::unique_ptr<stream> came;
-            if (!mutant("handshake_looks_at_everybody")) again = strangers.comes_after(now());
-            if (again.count()) break;
             try {
                 came = co_await door->accept();
             } catch (...) {

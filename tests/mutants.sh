@@ -25,6 +25,14 @@ merge     set_join_keeps_removed                 crdt_tests  differential.*
 merge     set_insert_keeps_old_dots              crdt_tests  set.*
 merge     latest_forgets_losers                  crdt_tests  latest.*
 merge     latest_stamp_forgets_what_was_seen     crdt_tests  latest.*
+merge     latest_forgets_losers                  crdt_tests  siblings.*
+merge     latest_forgets_losers                  crdt_tests  maximum.*
+merge     minimum_shows_the_greatest             crdt_tests  minimum.*
+merge     maximum_says_what_is_not_beyond        crdt_tests  maximum.*
+merge     disable_says_nothing_where_it_is_off   crdt_tests  disable_wins_flag.*
+merge     remove_wins_insert_overrules_no_erase  crdt_tests  remove_wins.*
+removal   remove_wins_clear_says_nothing         crdt_tests  remove_wins.*
+removal   map_clear_keeps_residues               crdt_tests  remove_wins.*
 removal   set_erase_is_not_told                  crdt_tests  set.*
 removal   map_collect_stops                      crdt_tests  map.*
 removal   erase_is_lost_when_made_again          crdt_tests  set.*

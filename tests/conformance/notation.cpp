@@ -17,12 +17,14 @@ namespace conformance {
 namespace {
 struct not_notation {};
 
-enum class words { set, flag, counter, all_values, value, sorted, fields };
+enum class words { set, remove_wins, flag, disable_wins, counter, all_values, value, sorted, fields };
 
 std::optional<words> words_of(std::string_view type) {
     auto has = [&](std::string_view part) { return type.find(part) != type.npos; };
     if (has("list") || has("map") || has("remove context")) return has("LWW fields") ? std::optional(words::fields) : std::nullopt;
     if (has("sorted")) return words::sorted;
+    if (has("set (remove wins")) return words::remove_wins;
+    if (has("flag (disable wins")) return words::disable_wins;
     if (has("OR-set") || type.starts_with("set")) return words::set;
     if (type.starts_with("flag")) return words::flag;
     if (has("counter")) return words::counter;
@@ -73,16 +75,25 @@ void operate(subject& x, words w, std::string_view op) {
     auto each = [&](auto f) {
         for (auto e : split(op, ",")) f(std::string(name_in(e)));
     };
+    auto on_set = [&](auto& elements) {
+        if (op == "clear" || op == "clear/DEL" || op == "DEL") return elements.clear();
+        if (cut_prefix(op, "add ")) return each([&](std::string e) { elements.insert(e); });
+        if (cut_prefix(op, "remove ")) return each([&](std::string e) { elements.erase(e); });
+        throw not_notation();
+    };
+    auto on_flag = [&](auto& flag) {
+        if (op != "enable" && op != "disable") throw not_notation();
+        flag = op == "enable";
+    };
     switch (w) {
     case words::set:
-        if (op == "clear" || op == "clear/DEL" || op == "DEL") return void(x.elements.clear());
-        if (cut_prefix(op, "add ")) return each([&](std::string e) { x.elements.insert(e); });
-        if (cut_prefix(op, "remove ")) return each([&](std::string e) { x.elements.erase(e); });
-        break;
+        return on_set(x.elements);
+    case words::remove_wins:
+        return on_set(x.allowed);
     case words::flag:
-        if (op == "enable") return x.on.enable();
-        if (op == "disable") return x.on.disable();
-        break;
+        return on_flag(x.on);
+    case words::disable_wins:
+        return on_flag(x.safe);
     case words::counter:
         if (op == "reset") return x.number.reset();
         if (!op.empty() && (op[0] == '+' || op[0] == '-'))
@@ -90,8 +101,8 @@ void operate(subject& x, words w, std::string_view op) {
         break;
     case words::all_values:
     case words::value:
-        if (op == "reset") return x.value.reset();
-        if (cut_prefix(op, "assign ")) return void(x.value = std::string(name_in(op)));
+        if (op == "reset") return x.value.reset(), x.values.reset();
+        if (cut_prefix(op, "assign ")) return x.value = std::string(name_in(op)), void(x.values = std::string(name_in(op)));
         break;
     case words::sorted: {
         auto& scores = x.keys.counters;
@@ -116,8 +127,12 @@ json::value read_as(replica& r, words w) {
     switch (w) {
     case words::set:
         return elements(r->elements);
+    case words::remove_wins:
+        return elements(r->allowed);
     case words::flag:
         return r->on.value();
+    case words::disable_wins:
+        return r->safe.value();
     case words::counter:
         return r->number.value();
     case words::all_values:

@@ -74,12 +74,14 @@ private:
     dunlin::object& object() { return space_.of<subject>(); }
 };
 
-/// The concurrent writes that latest keeps beside the one it shows.
+/// What siblings show; the concurrent writes that latest keeps beside the one it shows are the same.
 inline json::value siblings(replica& r) {
-    json::array all;
+    json::array all, kept;
+    for (auto& v : r->values.values()) all.emplace_back(v);
     auto bytes = r.member("value", "Rs");
     dunlin::decoder in(bytes);
-    for (auto n = bytes.empty() ? 0 : in.u(); n; --n) in.u(), in.u(), in.u(), all.emplace_back(std::string(in.bytes()));
+    for (auto n = bytes.empty() ? 0 : in.u(); n; --n) in.u(), in.u(), in.u(), kept.emplace_back(std::string(in.bytes()));
+    same(kept, all, "what latest keeps, against siblings");
     return all;
 }
 
@@ -90,10 +92,16 @@ inline void change(replica& r, std::string_view type, json::array const& op) {
         return change(x.number, op);
     case 's':
         return change(x.elements, op);
+    case 'g':
+        return change(x.ever, op);
+    case 'w':
+        return change(x.allowed, op);
     case 'f':
         return change(x.on, op);
+    case 'd':
+        return change(x.safe, op);
     case 'r':
-        return change(x.value, op);
+        return change(x.value, op), change(x.values, op);
     case 'm':
         return change(x.keys, op);
     }
@@ -106,8 +114,14 @@ inline json::value read(replica& r, std::string_view type) {
         return x.number.value();
     case 's':
         return elements(x.elements);
+    case 'g':
+        return elements(x.ever);
+    case 'w':
+        return elements(x.allowed);
     case 'f':
         return x.on.value();
+    case 'd':
+        return x.safe.value();
     case 'r':
         return siblings(r);
     case 'm':

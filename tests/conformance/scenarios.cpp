@@ -156,8 +156,6 @@ std::map<std::string, act> map_acts() {
 /// Why a type, or steps, are not comparable here; empty: they are.
 std::string other_policy(std::string_view type, std::string const& steps) {
     auto has = [&](std::string_view part) { return type.find(part) != type.npos; };
-    if (has("remove wins")) return "remove wins: no such type yet";
-    if (has("disable wins")) return "disable wins: no such type yet";
     if (has("delete wins")) return "delete wins: an erase here takes what it has seen";
     if (has("remove context")) return "a removal by a client's context: an erase here removes what its replica has seen";
     if (has("type conflict")) return "one name with two kinds: both are kept here, neither wins";

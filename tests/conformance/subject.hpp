@@ -3,11 +3,13 @@
 #include "report.hpp"
 #include <boost/json.hpp>
 #include <dunlin/crdt/counter.hpp>
+#include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
 #include <dunlin/crdt/map.hpp>
 #include <dunlin/crdt/object.hpp>
 #include <dunlin/crdt/set.hpp>
+#include <dunlin/crdt/siblings.hpp>
 
 namespace conformance {
 
@@ -18,12 +20,14 @@ template <unsigned N> struct tree {
     dunlin::map<std::string, dunlin::counter> counters;
     dunlin::map<std::string, dunlin::set<std::string>> sets;
     dunlin::map<std::string, dunlin::flag> flags;
+    dunlin::map<std::string, dunlin::set<std::string, dunlin::remove_wins>> rights;
     dunlin::map<std::string, tree<N - 1>> maps;
 };
 template <> struct tree<0> {
     dunlin::map<std::string, dunlin::counter> counters;
     dunlin::map<std::string, dunlin::set<std::string>> sets;
     dunlin::map<std::string, dunlin::flag> flags;
+    dunlin::map<std::string, dunlin::set<std::string, dunlin::remove_wins>> rights;
 };
 constexpr char const* tree_names[] = {"tree0", "tree1", "tree2", "tree3", "tree4"};
 constexpr unsigned nested = 4;
@@ -33,20 +37,25 @@ struct subject {
     dunlin::set<std::string> elements;
     dunlin::flag on;
     dunlin::latest<std::string> value;
+    dunlin::siblings<std::string> values; // written as `value` is
     dunlin::map<std::string, dunlin::latest<std::string>> fields;
+    dunlin::set<std::string, dunlin::remove_wins> allowed;
+    dunlin::set<std::string, dunlin::grow_only> ever;
+    dunlin::disable_wins_flag safe;
     tree<nested> keys;
 };
-DUNLIN_OBJECT(subject, number, elements, on, value, fields, keys)
+DUNLIN_OBJECT(subject, number, elements, on, value, values, fields, allowed, ever, safe, keys)
 
 } // namespace conformance
 
 template <unsigned N> inline constexpr auto dunlin::fields_of<conformance::tree<N>> = dunlin::fields(
     conformance::tree_names[N], dunlin::named("counters", &conformance::tree<N>::counters),
     dunlin::named("sets", &conformance::tree<N>::sets), dunlin::named("flags", &conformance::tree<N>::flags),
-    dunlin::named("maps", &conformance::tree<N>::maps));
+    dunlin::named("rights", &conformance::tree<N>::rights), dunlin::named("maps", &conformance::tree<N>::maps));
 template <> inline constexpr auto dunlin::fields_of<conformance::tree<0>> = dunlin::fields(
     conformance::tree_names[0], dunlin::named("counters", &conformance::tree<0>::counters),
-    dunlin::named("sets", &conformance::tree<0>::sets), dunlin::named("flags", &conformance::tree<0>::flags));
+    dunlin::named("sets", &conformance::tree<0>::sets), dunlin::named("flags", &conformance::tree<0>::flags),
+    dunlin::named("rights", &conformance::tree<0>::rights));
 
 namespace conformance {
 
@@ -66,13 +75,18 @@ inline json::array const& list(json::value const& v) {
     return v.as_array();
 }
 
-/// Types of both formats by ours: c counter, s set, f flag, r register, m map; 0: not here.
+/// Types of both formats by ours: c counter, s set, w remove-wins set, g grow-only set, f flag, d disable-wins flag,
+/// r register, m map; 0: not here.
 inline char kind_of(std::string_view type) {
     for (auto t : {"counter_pn", "counter_fat", "counter", "pncounter", "gcounter"})
         if (type == t) return 'c';
-    for (auto t : {"set_aw", "set_go", "set", "orswot", "gset"})
+    for (auto t : {"set_aw", "set", "orswot"})
         if (type == t) return 's';
+    for (auto t : {"set_go", "gset"})
+        if (type == t) return 'g';
+    if (type == "set_rw") return 'w';
     if (type == "flag_ew") return 'f';
+    if (type == "flag_dw") return 'd';
     if (type == "register_mv") return 'r';
     for (auto t : {"map_rr", "map"})
         if (type == t) return 'm';
@@ -95,31 +109,43 @@ inline void change(dunlin::counter& x, json::array const& op) {
     else
         no_operation(op);
 }
-inline void change(dunlin::set<std::string>& x, json::array const& op) {
+template <class Policy> void change(dunlin::set<std::string, Policy>& x, json::array const& op) {
     auto what = text(at(op, 0));
-    if (what == "add")
-        x.insert(text(at(op, 1)));
-    else if (what == "remove")
-        x.erase(text(at(op, 1)));
-    else if (what == "add_all")
+    if (what == "add") return void(x.insert(text(at(op, 1))));
+    if (what == "add_all") {
         for (auto& e : list(at(op, 1))) x.insert(text(e));
-    else if (what == "remove_all")
-        for (auto& e : list(at(op, 1))) x.erase(text(e));
-    else if (what == "reset")
-        x.clear();
-    else
-        no_operation(op);
+        return;
+    }
+    if constexpr (requires { x.clear(); }) {
+        if (what == "remove") return void(x.erase(text(at(op, 1))));
+        if (what == "reset") {
+            if constexpr (requires { x.reset(); }) return x.reset();
+            return x.clear();
+        }
+        if (what == "remove_all") {
+            for (auto& e : list(at(op, 1))) x.erase(text(e));
+            return;
+        }
+    }
+    no_operation(op);
 }
-inline void change(dunlin::flag& x, json::array const& op) {
+template <class Flag>
+requires(std::same_as<Flag, dunlin::flag> || std::same_as<Flag, dunlin::disable_wins_flag>)
+void change(Flag& x, json::array const& op) {
     auto what = text(at(op, 0));
     if (what == "enable")
         x.enable();
-    else if (what == "disable" || what == "reset")
+    else if (what == "disable")
         x.disable();
-    else
+    else if (what == "reset") {
+        if constexpr (requires { x.reset(); }) return x.reset();
+        x.disable();
+    } else
         no_operation(op);
 }
-inline void change(dunlin::latest<std::string>& x, json::array const& op) {
+template <class Register>
+requires requires(Register& x) { x = std::string(), x.reset(); }
+void change(Register& x, json::array const& op) {
     auto what = text(at(op, 0));
     if (what == "assign")
         x = text(at(op, 1));
@@ -132,7 +158,7 @@ inline void change(dunlin::latest<std::string>& x, json::array const& op) {
 template <unsigned N> void change(tree<N>& x, json::array const& op) {
     auto what = text(at(op, 0));
     if (what == "reset") {
-        x.counters.clear(), x.sets.clear(), x.flags.clear();
+        x.counters.clear(), x.sets.clear(), x.flags.clear(), x.rights.clear();
         if constexpr (N > 0) x.maps.clear();
         return;
     }
@@ -152,6 +178,8 @@ template <unsigned N> void change(tree<N>& x, json::array const& op) {
         return on(x.sets);
     case 'f':
         return on(x.flags);
+    case 'w':
+        return on(x.rights);
     case 'm':
         if constexpr (N > 0) return on(x.maps);
         throw not_here("maps nested deeper than " + std::to_string(nested));
@@ -159,7 +187,7 @@ template <unsigned N> void change(tree<N>& x, json::array const& op) {
     no_type(type);
 }
 
-inline json::value elements(dunlin::set<std::string> const& x) {
+template <class Policy> json::value elements(dunlin::set<std::string, Policy> const& x) {
     json::array all;
     for (auto e : x) all.emplace_back(std::string(e));
     return all;
@@ -169,6 +197,7 @@ template <unsigned N> json::value read(tree<N> const& x) {
     for (auto [k, v] : x.counters) all[k] = std::int64_t(v);
     for (auto [k, v] : x.sets) all[k] = elements(v);
     for (auto [k, v] : x.flags) all[k] = bool(v);
+    for (auto [k, v] : x.rights) all[k] = elements(v);
     if constexpr (N > 0)
         for (auto [k, v] : x.maps) all[k] = read(v);
     return all;

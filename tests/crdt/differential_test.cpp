@@ -27,14 +27,29 @@ void change(dunlin::counter& x, chance& c) {
     x += std::int64_t(draw(c, 7)) - 3;
 }
 void change(dunlin::flag& x, chance& c) { x = draw(c, 2) == 0; }
+void change(dunlin::disable_wins_flag& x, chance& c) { x = draw(c, 2) == 0; }
 template <class T> void change(dunlin::latest<T>& x, chance& c) {
     if (draw(c, 5) == 0) return x.reset();
     x = any_value<T>(c);
 }
-template <class T> void change(dunlin::set<T>& x, chance& c) {
+template <class T> void change(dunlin::siblings<T>& x, chance& c) {
+    if (draw(c, 5) == 0) return x.reset();
+    x = any_value<T>(c);
+}
+template <class T> void change(dunlin::maximum<T>& x, chance& c) {
+    if (draw(c, 5) == 0) return x.reset();
+    x.raise(any_value<T>(c));
+}
+template <class T> void change(dunlin::minimum<T>& x, chance& c) {
+    if (draw(c, 5) == 0) return x.reset();
+    x.lower(any_value<T>(c));
+}
+template <class T, class Policy> void change(dunlin::set<T, Policy>& x, chance& c) {
     auto what = draw(c, 8);
-    if (what == 0) return x.clear();
-    if (what < 3) return void(x.erase(any_value<T>(c)));
+    if constexpr (!std::is_same_v<Policy, dunlin::grow_only>) {
+        if (what == 0) return x.clear();
+        if (what < 3) return void(x.erase(any_value<T>(c)));
+    }
     x.insert(any_value<T>(c));
 }
 template <class T>
@@ -104,6 +119,21 @@ struct flags {
 };
 DUNLIN_OBJECT_AS("d.flags", flags, a, by, deep, branches)
 
+struct policies {
+    dunlin::disable_wins_flag off;
+    dunlin::siblings<std::string> all;
+    dunlin::maximum<std::int64_t> high;
+    dunlin::minimum<std::string> low;
+    set<std::string, dunlin::remove_wins> allowed;
+    set<std::int64_t, dunlin::grow_only> ever;
+    map<std::string, dunlin::disable_wins_flag> off_by;
+    map<std::int64_t, set<std::string, dunlin::remove_wins>> allowed_by;
+    map<bool, map<std::string, dunlin::siblings<std::int64_t>>> all_by;
+    map<std::string, dunlin::maximum<std::int64_t>> high_by;
+    map<std::string, set<bool, dunlin::grow_only>> ever_by;
+};
+DUNLIN_OBJECT_AS("d.policies", policies, off, all, high, low, allowed, ever, off_by, allowed_by, all_by, high_by, ever_by)
+
 struct shape {
     dunlin::struct_part const* type;
     void (*change)(replica&, std::size_t, chance&);
@@ -112,7 +142,8 @@ template <class T> shape shape_of() {
     return {&dunlin::struct_of<T>(), [](replica& r, std::size_t n, chance& c) { change(r.get<T>(n), c); }};
 }
 shape const shapes[] = {shape_of<leaf>(),      shape_of<branch>(), shape_of<tree>(), shape_of<sums>(),
-                        shape_of<registers>(), shape_of<sets>(),   shape_of<flags>()};
+                        shape_of<registers>(), shape_of<sets>(),   shape_of<flags>(),
+                        shape_of<policies>()};
 
 // ---- one history -----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 #include <boost/describe/class.hpp>
 #include <gtest/gtest.h>
 #include <limits>
+#include <optional>
+#include <variant>
 
 namespace {
 using namespace rig;
@@ -201,6 +203,76 @@ TEST(latest, holds_every_kind_of_value_through_entries_and_states) {
             EXPECT_EQ(y.y, x.y.value());
             EXPECT_EQ(y.v, x.v.value());
         }
+}
+
+enum class color : std::uint8_t { red = 1, green = 2 };
+enum class level { low = -5, high = 1000 };
+struct circle {
+    double radius = 0;
+    std::optional<std::string> name;
+    friend bool operator==(circle const&, circle const&) = default;
+};
+BOOST_DESCRIBE_STRUCT(circle, (), (radius, name))
+using figure = std::variant<std::monostate, point, circle, std::string, std::vector<std::uint8_t>>;
+
+struct rich {
+    dunlin::latest<color> c;
+    dunlin::latest<level> l;
+    dunlin::latest<std::optional<std::int64_t>> o;
+    dunlin::latest<figure> f;
+    dunlin::latest<std::variant<bool, std::optional<color>>> v;
+    dunlin::set<color> colors;
+    dunlin::map<level, dunlin::counter> by_level;
+};
+DUNLIN_OBJECT(rich, c, l, o, f, v, colors, by_level)
+
+TEST(latest, holds_enums_optionals_and_variants_through_entries_and_states) {
+    replica a(writer(1), {&dunlin::struct_of<rich>()}), b(writer(2), {&dunlin::struct_of<rich>()});
+    auto& x = a.get<rich>();
+    auto same_everywhere = [&] {
+        b.absorb(*a.seal());
+        replica c(writer(3), {&dunlin::struct_of<rich>()});
+        c.join(b.save());
+        for (auto r : {&b, &c}) {
+            auto& y = r->get<rich>();
+            EXPECT_EQ(y.c.value(), x.c.value());
+            EXPECT_EQ(y.l.value(), x.l.value());
+            EXPECT_EQ(y.o.value(), x.o.value());
+            EXPECT_EQ(y.f.value(), x.f.value());
+            EXPECT_EQ(y.v.value(), x.v.value());
+            EXPECT_TRUE(y.colors.contains(color::green));
+            EXPECT_EQ(y.by_level.find(level::high)->value(), x.by_level.find(level::high)->value());
+            EXPECT_EQ(r->json(), a.json());
+        }
+    };
+    figure const figures[] = {std::monostate(), point{3, 0.5}, circle{2, "round"}, circle{}, std::string("\xff"), std::vector<std::uint8_t>{0, 255}};
+    for (auto& f : figures) {
+        x.c = color::green, x.l = level::low, x.o = x.o.value() ? std::optional<std::int64_t>() : -70, x.f = f;
+        x.v = std::optional<color>(color::red);
+        x.colors.insert(color::green), x.by_level[level::high] += 1;
+        same_everywhere();
+    }
+    x.f = circle{1.5, std::nullopt};
+    x.v = true;
+    same_everywhere();
+    EXPECT_EQ(boost::json::serialize(a.json()),
+              R"({"c":2,"l":-5,"o":null,"f":{"name":null,"radius":1.5E0},"v":true,"colors":[2],"by_level":{"1000":6}})");
+}
+
+// An alternative or a number that this program does not have: T(), and the exact bytes are passed on.
+struct rich_of_tomorrow {
+    dunlin::latest<std::variant<std::monostate, point, circle, std::string, std::vector<std::uint8_t>, std::int64_t>> f;
+    dunlin::latest<std::uint64_t> c;
+};
+DUNLIN_OBJECT_AS("rich", rich_of_tomorrow, f, c)
+
+TEST(latest, an_alternative_that_is_unknown_here_is_read_as_nothing_and_passed_on) {
+    replica a(writer(1), {&dunlin::struct_of<rich_of_tomorrow>()}), b(writer(2), {&dunlin::struct_of<rich>()});
+    auto e = *a.turn([&] { a.get<rich_of_tomorrow>().f = std::int64_t(5), a.get<rich_of_tomorrow>().c = 1000; });
+    b.absorb(e);
+    EXPECT_EQ(b.get<rich>().f.value(), figure());
+    EXPECT_EQ(b.get<rich>().c.value(), color(255)) << "the nearest that its type can hold";
+    EXPECT_EQ(b.save(), a.save());
 }
 
 struct wide {

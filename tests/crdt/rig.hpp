@@ -8,11 +8,14 @@
 // Every broken promise of crdt/ throws `broken`, so that a driver can add its seed and step.
 #pragma once
 #include <dunlin/crdt/counter.hpp>
+#include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
 #include <dunlin/crdt/map.hpp>
+#include <dunlin/crdt/maximum.hpp>
 #include <dunlin/crdt/object.hpp>
 #include <dunlin/crdt/set.hpp>
+#include <dunlin/crdt/siblings.hpp>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>

@@ -31,7 +31,7 @@ public:
 };
 
 struct operation {
-    enum what_is { add, enable, insert, write, erase };
+    enum what_is { add, enable, insert, write, erase, unsay };
     what_is what;
     path at;
     std::int64_t amount = 0;
@@ -44,6 +44,7 @@ struct history {
     std::vector<operation> all;
     std::vector<moment> past;
     mutable std::map<std::size_t, std::uint64_t> stamps; // of writes, once worked out
+    mutable std::map<std::size_t, bool> beyond;          // of what is said of a maximum, likewise
     bool before(std::size_t a, std::size_t b) const { return past[b].has(a); }
 };
 
@@ -89,6 +90,55 @@ inline std::vector<std::size_t> siblings(history const& h, moment const& seen, p
     for (auto o : writes)
         if (std::none_of(writes.begin(), writes.end(), [&](auto w) { return h.before(o, w); })) left.push_back(o);
     return left;
+}
+
+/// The operations at this place that no visible one there, and no forgetting of it, has seen: what a disable-wins flag and
+/// an element of a remove-wins set go by. An operation is an enable, a disable, an insert or an `unsay` (an erase of the
+/// element that is itself an operation); `erase` forgets.
+inline std::vector<std::size_t> last_words(history const& h, moment const& seen, path const& at) {
+    std::vector<std::size_t> here, left;
+    for (auto o : standing(h, seen))
+        if (h.all[o].at == at) here.push_back(o);
+    for (auto o : here)
+        if (std::none_of(here.begin(), here.end(), [&](auto w) { return h.before(o, w); })) left.push_back(o);
+    return left;
+}
+
+/// Disable-wins flag: on if somebody has had the last word and nobody's last word is a disable.
+inline bool disable_wins(history const& h, moment const& seen, path const& at = {}) {
+    auto last = last_words(h, seen, at);
+    return !last.empty() && std::none_of(last.begin(), last.end(), [&](auto o) { return h.all[o].what == operation::unsay; });
+}
+
+/// Remove-wins set: the same for each element.
+inline std::set<std::string> remove_wins(history const& h, moment const& seen) {
+    std::set<std::string> in;
+    for (auto o : standing(h, seen))
+        if (disable_wins(h, seen, h.all[o].at)) in.insert(h.all[o].at.back());
+    return in;
+}
+
+/// Multi-value register: all writes that nobody has overwritten.
+inline std::set<std::string> values(history const& h, moment const& seen) {
+    std::set<std::string> all;
+    for (auto o : siblings(h, seen, {})) all.insert(h.all[o].value);
+    return all;
+}
+
+/// Maximum: what was said and not taken away by a reset; the greatest is shown. What does not exceed what its author saw
+/// was not said. `least`: the minimum.
+inline std::set<std::int64_t> said(history const& h, moment const& seen, bool least) {
+    std::set<std::int64_t> all;
+    for (auto o : standing(h, seen)) {
+        auto known = h.beyond.find(o);
+        if (known == h.beyond.end()) {
+            auto held = said(h, h.past[o], least);
+            auto n = h.all[o].amount;
+            known = h.beyond.emplace(o, held.empty() || (least ? n < *held.begin() : n > *held.rbegin())).first;
+        }
+        if (known->second) all.insert(h.all[o].amount);
+    }
+    return all;
 }
 
 /// A stamp: the turn's clock, or one more than the greatest stamp that the register held when the turn began.

@@ -13,7 +13,8 @@ constexpr std::uint32_t writers_here = 4;
 inline std::uint32_t const slots[writers_here] = {0, 1, 2, 3};
 /// A struct stands only below a header: here a map's.
 inline char const* const kinds[] = {"C",  "F",  "Ri",  "Ru",   "Rb",    "Rd",   "Rs",    "Ry",   "Rv",
-                                    "Si", "Ss", "Sv",  "MsC",  "MuSs",  "MsMiF", "MsRv", "Ms{T}"};
+                                    "Si", "Ss", "Sv",  "MsC",  "MuSs",  "MsMiF", "MsRv", "Ms{T}",
+                                    "D",  "Ra", "Xi",  "Ns",   "Vs",    "Gi",    "Ws",   "MsWi"};
 
 inline shapes& known() {
     static shapes s;
@@ -129,9 +130,17 @@ struct every {
     dunlin::map<std::string, dunlin::map<std::int64_t, dunlin::flag>> deep;
     dunlin::map<std::string, dunlin::latest<point>> places;
     dunlin::map<std::string, inner> inners;
+    dunlin::disable_wins_flag off;
+    dunlin::latest<std::optional<point>> perhaps;
+    dunlin::maximum<std::int64_t> high;
+    dunlin::minimum<std::string> low;
+    dunlin::siblings<std::string> all;
+    dunlin::set<std::int64_t, dunlin::grow_only> ever;
+    dunlin::set<std::string, dunlin::remove_wins> allowed;
+    dunlin::map<std::string, dunlin::set<std::int64_t, dunlin::remove_wins>> allowed_by;
 };
 DUNLIN_OBJECT(every, sum, on, number, size, yes, real, name, raw, at, numbers, names, points, bag, groups, deep, places,
-              inners)
+              inners, off, perhaps, high, low, all, ever, allowed, allowed_by)
 
 inline void change(every& x, int n) {
     auto key = n % 2 ? std::string("sword") : std::string("a key too long for a row");
@@ -142,8 +151,11 @@ inline void change(every& x, int n) {
     x.places[key] = point{n, n};
     auto& in = *x.inners[key].operator->();
     in.a += n, in.b = key, in.c[key] += 1, in.d.insert(std::uint64_t(n));
+    x.off = n % 2 == 0, x.perhaps = n % 2 ? std::optional(point{n, 1}) : std::nullopt;
+    x.high.raise(n), x.low.lower(key), x.all = key, x.ever.insert(n), x.allowed.insert(key);
+    x.allowed_by[key]->erase(n);
     if (n != 3) return;
-    x.sum.reset(), x.names.clear(), x.bag.erase(key), x.inners.erase(key), x.number.reset();
+    x.sum.reset(), x.names.clear(), x.bag.erase(key), x.inners.erase(key), x.number.reset(), x.allowed.clear();
 }
 } // namespace sampled
 

@@ -19,6 +19,18 @@ struct books {
 };
 DUNLIN_OBJECT(books, made, seen, lines, last, clock, left, right)
 
+/// The types with another policy than most.
+struct policies {
+    dunlin::disable_wins_flag off;
+    dunlin::siblings<std::string> all;
+    dunlin::minimum<std::int64_t> low;
+    dunlin::set<std::string, dunlin::remove_wins> allowed;
+    dunlin::map<std::string, dunlin::set<std::string, dunlin::remove_wins>> allowed_by;
+    dunlin::map<std::string, dunlin::disable_wins_flag> off_by;
+    dunlin::latest<std::optional<std::int64_t>> perhaps;
+};
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps)
+
 namespace one {
 struct item {
     dunlin::latest<std::string> label;
@@ -38,9 +50,12 @@ struct thing {
     dunlin::map<std::string, item> items;
     dunlin::map<std::int64_t, dunlin::map<std::string, item>> shelves;
     dunlin::map<std::string, dunlin::flag> flags;
+    dunlin::map<std::string, dunlin::maximum<std::int64_t>> highs;
+    dunlin::map<std::string, dunlin::set<std::string, dunlin::grow_only>> ever;
     item best;
+    policies ways;
 };
-DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, best)
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways)
 } // namespace one
 
 namespace two { // has lost two fields and got three
@@ -63,8 +78,9 @@ struct thing {
     dunlin::map<std::string, dunlin::counter> more;
     dunlin::set<std::int64_t> numbers;
     item best;
+    policies ways;
 };
-DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best)
+DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best, ways)
 
 struct novelty {
     dunlin::map<std::string, dunlin::map<std::string, dunlin::counter>> sums;
@@ -97,9 +113,29 @@ template <class Item> void change_item(Item& x, chance_source& c) {
     }
 }
 
+inline void change_policies(policies& x, chance_source& c) {
+    auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
+    switch (c.below(14)) {
+    case 0: x.off = c.happens(0.6); break;
+    case 1:
+    case 2: x.all = e; break;
+    case 3: x.all.reset(); break;
+    case 4: x.low.lower(std::int64_t(c.below(1000))); break;
+    case 5: x.low.reset(); break;
+    case 6: x.allowed.insert(e); break;
+    case 7: x.allowed.erase(e); break;
+    case 8: x.allowed.clear(); break;
+    case 9: c.happens(0.6) ? x.allowed_by[k]->insert(e) : x.allowed_by[k]->erase(e); break;
+    case 10: x.allowed_by.erase(k); break;
+    case 11: x.off_by[k] = c.happens(0.6); break;
+    case 12: x.off_by.erase(k); break;
+    default: x.perhaps = c.happens(0.5) ? std::optional<std::int64_t>() : std::int64_t(c.below(9));
+    }
+}
+
 template <class Thing> void change_common(Thing& t, chance_source& c) {
     auto k = any_of(c, "k", 4), e = any_of(c, "e", 4);
-    switch (c.below(20)) {
+    switch (c.below(24)) {
     case 0: t.name = c.happens(0.1) ? std::string(3000, 'x') : e; break;
     case 1: t.name.reset(); break;
     case 2: t.score += long(c.below(9)) - 4; break;
@@ -120,18 +156,23 @@ template <class Thing> void change_common(Thing& t, chance_source& c) {
     case 17: t.items.clear(); break;
     case 18: change_item(t.best, c); break;
     case 19: t.bag.clear(); break;
+    default: change_policies(t.ways, c);
     }
 }
 
 inline void change_thing(one::thing& t, chance_source& c) {
     auto k = any_of(c, "k", 3);
     auto n = std::int64_t(c.below(3)) - 1;
-    switch (c.below(12)) {
+    switch (c.below(15)) {
     case 0: change_item(*t.shelves[n][k].operator->(), c); break;
     case 1: t.shelves[n]->erase(k); break;
     case 2: t.shelves.erase(n); break;
     case 3: t.flags[k] = c.happens(0.6); break;
     case 4: t.flags.erase(k); break;
+    case 5: t.highs[k]->raise(std::int64_t(c.below(100))); break;
+    case 6: t.highs.erase(k); break;
+    case 7: t.ever[k]->insert(any_of(c, "e", 9)); break;
+    case 8: t.ever.erase(k); break;
     default: change_common(t, c);
     }
 }

@@ -1,15 +1,24 @@
-#include "latest.hpp"
+#include "register.hpp"
 #include "mutant.hpp"
 #include <boost/json/value.hpp>
+#include <set>
 
 namespace dunlin {
 
-bool register_body::begin_write() { return touch(); }
+std::vector<bytes_view> register_body::beaten() const {
+    std::vector<bytes_view> all;
+    if (beside_ && !pending())
+        for (auto& l : beside_->losers) all.push_back(l.value);
+    return all;
+}
 
-class latest_part final : public part {
+class register_part final : public part {
     using body = register_body;
     using change = body::change;
     value_access access_;
+    register_view view_;
+
+    bool stamped() const { return view_ == register_view::latest; }
 
     static body& at(void* v) { return *static_cast<body*>(v); }
     static body const& at(void const* v) { return *static_cast<body const*>(v); }
@@ -57,6 +66,7 @@ class latest_part final : public part {
         case 'd':
             return bytes_view("\x80\0\0\0\0\0\0\0", 8);
         case 'v':
+        case 'a':
             return bytes_view("\0", 1);
         default:
             return {};
@@ -64,7 +74,8 @@ class latest_part final : public part {
     }
 
 public:
-    explicit latest_part(value_access const& a) : part(std::string("R") + a.kind, a.size), access_(a) {}
+    register_part(value_access const& a, register_view view)
+        : part(std::string{char(view), a.kind}, a.size), access_(a), view_(view) {}
 
     void make(void* v) const override { access_.make(v); }
     void destroy(void* v) const override { access_.destroy(v); }
@@ -95,10 +106,12 @@ public:
             return settle(x, !r.empty());
         }
         f.out.u(r.size() * 2 + 1), f.put(r);
-        x.stamp_ = std::max(f.stamp, first || seen == ~std::uint64_t(0) ? seen : seen + 1);
-        if (mutant("latest_stamp_forgets_what_was_seen")) x.stamp_ = f.stamp;
         x.at_ = f.at;
-        f.out.u(x.stamp_ - f.stamp);
+        if (stamped()) {
+            x.stamp_ = std::max(f.stamp, first || seen == ~std::uint64_t(0) ? seen : seen + 1);
+            if (mutant("latest_stamp_forgets_what_was_seen")) x.stamp_ = f.stamp;
+            f.out.u(x.stamp_ - f.stamp);
+        }
         put_own(v, f.out);
         return settle(x, true);
     }
@@ -120,7 +133,7 @@ public:
         if (head == 0) return c.in.fail();
         c.pairs(head / 2);
         if (!(head & 1)) return;
-        c.in.u();
+        if (stamped()) c.in.u();
         auto value = cut_value(c.in, access_.kind);
         if (c.in.ok() && !check_value(access_.kind, value)) c.in.fail();
     }
@@ -130,8 +143,8 @@ public:
         if (head & 1) r.add(a.at); // the author's older dot is implied; and this one, if an enemy names a key twice
         drop(v, r);
         if (!(head & 1)) return;
-        auto ahead = a.in.u();
-        auto stamp = ahead > ~a.stamp ? ~std::uint64_t(0) : a.stamp + ahead;
+        std::uint64_t ahead = stamped() ? a.in.u() : 0, stamp = 0;
+        if (stamped()) stamp = ahead > ~a.stamp ? ~std::uint64_t(0) : a.stamp + ahead;
         add(v, a.at, stamp, cut_value(a.in, access_.kind));
     }
     void drop(void* v, removal const& r) const override {
@@ -164,16 +177,17 @@ public:
         std::sort(sorted.begin(), sorted.end());
         s.out.u(sorted.size());
         for (auto& [index, w] : sorted) {
-            s.name(w->at.slot()), s.out.u(w->at.number()), s.out.u(w->stamp);
+            s.name(w->at.slot()), s.out.u(w->at.number());
+            if (stamped()) s.out.u(w->stamp);
             put_value(s.out, access_.kind, w->value);
         }
     }
     void decode(void* v, loading& l) const override {
         std::uint64_t after = 0;
-        for (auto n = l.in.count(4); n && l.in.ok(); --n) {
+        for (auto n = l.in.count(3); n && l.in.ok(); --n) {
             auto index = decoder(l.in).u();
             auto d = l.one();
-            auto stamp = l.in.u();
+            auto stamp = stamped() ? l.in.u() : 0;
             auto value = cut_value(l.in, access_.kind);
             if (!l.in.ok() || index < after || !check_value(access_.kind, value)) return l.in.fail();
             after = index + 1;
@@ -182,6 +196,7 @@ public:
     }
 
     void to_json(void const* v, boost::json::value& out) const override {
+        if (view_ == register_view::siblings) return all_to_json(v, out.emplace_array());
         if (live(v))
             value_to_json(access_.kind, bytes(v), out);
         else
@@ -192,7 +207,7 @@ public:
         std::size_t n = b ? sizeof(*b) + b->exact.capacity() : 0;
         if (b)
             for (auto& l : b->losers) n += sizeof(l) + l.value.capacity();
-        if (access_.kind == 's' || access_.kind == 'y' || access_.kind == 'v') {
+        if (access_.kind == 's' || access_.kind == 'y' || access_.kind == 'v' || access_.kind == 'a') {
             auto size = bytes(v).size(); // of a described struct: nearly what its strings hold
             if (size > 15) n += size + 16;
         }
@@ -200,6 +215,14 @@ public:
     }
 
 private:
+    /// Each value once, the least first.
+    void all_to_json(void const* v, boost::json::array& out) const {
+        if (!live(v)) return;
+        std::set<std::string> all;
+        for (auto b : at(v).beaten()) all.emplace(b);
+        all.insert(bytes(v));
+        for (auto& b : all) value_to_json(access_.kind, b, out.emplace_back(nullptr));
+    }
     void put_own(void const* v, encoder& out) const {
         if (access_.kind == 'i' || access_.kind == 'u' || access_.kind == 'b' || access_.kind == 'd')
             return access_.put(v, out);
@@ -221,14 +244,19 @@ private:
                 if (as_late(l.at)) return true;
         return false;
     }
-    /// One write more; the greatest (stamp, bytes) is shown. A later write of the same writer replaces the earlier.
+    /// The greatest (stamp, bytes) is shown, of a minimum the least.
+    bool beats(std::uint64_t stamp, bytes_view value, std::uint64_t shown_stamp, bytes_view shown) const {
+        if (view_ == register_view::minimum && !mutant("minimum_shows_the_greatest")) return value < shown;
+        return std::pair(stamp, value) > std::pair(shown_stamp, shown);
+    }
+    /// One write more. A later write of the same writer replaces the earlier.
     void add(void* v, dot d, std::uint64_t stamp, bytes_view value) const {
         auto& x = at(v);
         if (later_held(x, d)) return;
         keep(v, [&](dot other) { return other.slot() != d.slot(); });
         if (!x.at_) return show(v, d, stamp, value);
         auto mine = bytes(v);
-        if (std::pair(stamp, value) > std::pair(x.stamp_, bytes_view(mine))) {
+        if (beats(stamp, value, x.stamp_, mine)) {
             if (!mutant("latest_forgets_losers")) beside(x).losers.push_back({x.at_, x.stamp_, std::move(mine)});
             show(v, d, stamp, value);
         } else if (!mutant("latest_forgets_losers"))
@@ -247,8 +275,8 @@ private:
     }
 };
 
-std::unique_ptr<part const> make_latest_part(value_access const& access) {
-    return std::make_unique<latest_part>(access);
+std::unique_ptr<part const> make_register_part(value_access const& access, register_view view) {
+    return std::make_unique<register_part>(access, view);
 }
 
 } // namespace dunlin

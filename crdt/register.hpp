@@ -1,0 +1,107 @@
+// Register: the writes that no other has replaced. Under `latest`, `maximum`, `minimum` and `siblings`.
+//
+//   writes    dot -> value, at most one a writer; one of them is shown, the others lie beside it
+//
+// Concurrent  all writes are kept until one that has seen them replaces them, by their dots. Who forgot a beaten write
+//             would be empty when the winner is removed, and who met it later would not, at equal vectors. Which one
+//             is shown is the view's business, and so is when a write is one at all:
+//
+//   latest     the greatest (stamp, bytes); every write is one
+//   maximum    the greatest bytes; a write above what is shown is one          minimum   likewise below
+//   siblings   all of them; every write is one
+//
+//   delta := u 2 * removed + written | removed x {u writer, u number} | [latest: u stamp - entry's stamp] [value]
+//   state := u n, n x {u writer, u number, [latest: u stamp], value}
+//
+// Bytes of values compare as the values do, so no view needs to know T.
+// Size    32 bytes and the value; 24 and the bytes for each write beside it.   Cost  O(1) and the value's assignment.
+// Errors  out_of_bound above 1 MiB.   Source  multi-value register: Shapiro et al. 2011 (RR-7506).
+#pragma once
+#include "part.hpp"
+#include "value.hpp"
+
+namespace dunlin {
+
+/// The letter of the kind.
+enum class register_view : char { latest = 'R', maximum = 'X', minimum = 'N', siblings = 'V' };
+
+/// How a register reaches a value whose type it does not know.
+struct value_access {
+    char kind;
+    std::size_t size;
+    void (*make)(void* at);
+    void (*destroy)(void* v);
+    void (*put)(void const* v, encoder& out);
+    fit (*get)(void* v, bytes_view bytes); // empty: T()
+    void (*reset)(void* v);
+};
+std::unique_ptr<part const> make_register_part(value_access const& access, register_view view);
+
+/// Everything of a register but the value that is shown.
+class register_body : public field {
+    friend class register_part;
+    struct write {
+        dot at;
+        std::uint64_t stamp;
+        std::string value;
+    };
+    struct beside {
+        std::vector<write> losers;
+        std::string exact; // the shown one's bytes, where the type holds them only nearly
+        bool near = false;
+    };
+    enum class change : std::uint32_t { none, written, erased };
+    change change_ = change::none;
+    dot at_; // of the write that is shown; none: empty
+    std::uint64_t stamp_ = 0;
+    std::unique_ptr<beside> beside_;
+
+    template <class T> class step final : public undo_step {
+        T& of_;
+        T old_;
+
+    public:
+        explicit step(T& of) : of_(of), old_(of) {}
+        void undo() override { of_ = std::move(old_); }
+    };
+
+protected:
+    register_body() = default;
+    register_body(register_body&&) noexcept = default;
+
+    bool pending() const { return change_ != change::none; }
+    bool holds_nothing() const { return pending() ? change_ == change::erased : !at_; }
+    /// Bytes of the writes that are kept and not shown; none while a write of this turn replaces them.
+    std::vector<bytes_view> beaten() const;
+
+    /// `value` is what the face shows: noted for an undo, then changed.
+    template <class T> void write_to(T& value, T&& with) {
+        if (!value_fits(with)) throw_out_of_bound("a register's value is at most 1 MiB");
+        note(value);
+        value = std::move(with);
+        change_ = change::written;
+    }
+    template <class T> void reset_of(T& value) {
+        note(value);
+        // Nobody reads a field that this program does not have; nobody notes its old value for an undo either.
+        if constexpr (!std::same_as<T, raw_value>) value = T();
+        change_ = change::erased;
+    }
+    template <class T> void note(T& value) {
+        if (!touch()) return;
+        auto log = undo();
+        if (log && !mutant("undo_forgets_a_register")) log->push_back(std::make_unique<step<T>>(value));
+    }
+    /// Of a face with a member `value_` and reset().
+    template <class Face, class T> static value_access access_of(char kind) {
+        return {kind,
+                sizeof(Face),
+                [](void* at) { new (at) Face; },
+                [](void* v) { static_cast<Face*>(v)->~Face(); },
+                [](void const* v, encoder& out) { value_codec<T>::put(out, static_cast<Face const*>(v)->value_); },
+                [](void* v, bytes_view b) { return value_codec<T>::get(b, static_cast<Face*>(v)->value_); },
+                [](void* v) { static_cast<Face*>(v)->reset(); }};
+    }
+};
+
+} // namespace dunlin
