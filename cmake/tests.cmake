@@ -16,7 +16,7 @@
 #
 # A file in those folders that is none of these is a part of each program of its folder. Which tests run in which
 # build is said by their suite (see ./run): heavy_* in release, all others under ASan, threads_* under TSan.
-# With DUNLIN_UNITY several files of lib_tests and of sim_tests are one unit: no two may give one name to two things.
+# With DUNLIN_UNITY several files of sim_tests are one unit: no two may give one name to two things.
 enable_testing()
 # All that runs under ASan, and the tests of the release build. Tests and snippets are no part of `all`.
 add_custom_target(unit)
@@ -72,15 +72,15 @@ foreach(folder crdt net lib sim)
   if(tests)
     dunlin_test_program(${folder}_tests ${tests} ${parts})
     add_dependencies(unit ${folder}_tests)
-    if(folder MATCHES "^(lib|sim)$")
-      dunlin_batches(${folder}_tests)
+    if(folder STREQUAL sim)
+      dunlin_batches(sim_tests)
     endif()
   endif()
   if(heavy)
     dunlin_test_program(${folder}_heavy ${heavy} ${parts})
     add_dependencies(heavy ${folder}_heavy)
-    if(folder MATCHES "^(lib|sim)$")
-      dunlin_batches(${folder}_heavy)
+    if(folder STREQUAL sim)
+      dunlin_batches(sim_heavy)
     endif()
   endif()
 endforeach()

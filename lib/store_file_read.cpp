@@ -72,6 +72,16 @@ void store_file::find_lost(std::int64_t window, std::uint32_t type, unsigned see
     if (rc != SQLITE_DONE && !in_batch_) break_with(rc);
 }
 
+/// Where a window has rows and none of them is ours: one that is not sound may be, under a name with a flipped bit. It is
+/// set aside: beside it a second row of ours would be the older one, or the one that is read.
+void store_file::find_unsound(std::int64_t window, std::vector<object_copy>& damaged) {
+    use q(connection_->object_read);
+    q.bind(1, window);
+    while (step(q) == SQLITE_ROW)
+        if (auto row = row_of(q); !whole(row, q) && !mutant("recovery_writes_past_a_row_that_is_not_seen"))
+            damaged.push_back(row.copy());
+}
+
 /// Base and deltas from their parts; false if one is missing or damaged, or if broken.
 bool store_file::read_parts(object_row const& row, object_state& into) {
     part_directory directory;
@@ -282,11 +292,12 @@ bool store_file::checkpoint() {
 /// rots meanwhile, what comes before that bit would be, and old pages would lie beside new ones, with sound checksums.
 /// The next commit begins the WAL anew, so one is made that says nothing new.
 bool store_file::check_in() {
+    auto sure = sure_frames_;
     if (!checkpoint()) return false;
     if (connection_->wal_frames || mutant("checkpoint_leaves_the_old_wal")) return true;
     begin(now_ms_);
     put_floor();
-    if (commit().outcome != commit_outcome::ok) return false;
+    if (commit().outcome != commit_outcome::ok) return sure_frames_ = sure, false; // the old one may stand there
     connection_->wal_frames = 0;
     return true;
 }
@@ -294,10 +305,13 @@ bool store_file::check_in() {
 /// Not by a commit, which could fail: then the WAL would stand as it was, checked in and without a bound of frames that
 /// must be in it, and if a bit of it rotted the file would go back by as much, in silence.
 bool store_file::empty_wal() {
+    auto sure = sure_frames_;
     if (!checkpoint()) return false;
     if (is_short_ || mutant("recovery_leaves_a_wal_that_was_checked_in")) return true;
-    if (int rc = checked(sqlite3_wal_checkpoint_v2(connection_->db, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr)))
+    if (int rc = checked(sqlite3_wal_checkpoint_v2(connection_->db, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr))) {
+        sure_frames_ = sure; // it stands there as it was
         return break_with(rc), false;
+    }
     connection_->wal_frames = 0;
     return true;
 }
