@@ -10,7 +10,7 @@
 //   state := u slots x {u 2 * writer + based, u number, u number - epoch, i sum, [u number - base number, i base sum]}
 //
 // State   one slot inline; several in an array. A cancelled slot (a residue) stays: to forget it before everybody has
-//         seen the reset would bring the additions back; it is no life, no part of digests, and purged when stable.
+//         seen the reset would bring the additions back; it is no life and no part of digests.
 // Size    40 bytes; from the second writer on 56 a writer more.
 // Cost    += and reading O(1), no allocation, no call; delta 2 to 4 bytes.
 // Errors  out_of_bound when this writer's own sum would leave 64 bits: nothing is changed. The total is kept in 128

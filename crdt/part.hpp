@@ -16,7 +16,8 @@
 //
 // Rules for whoever writes one: a delta names removals before additions; flush that returns false has written nothing;
 // join_delta is called only after check has passed and never while marks are set; encode of equal states gives equal
-// bytes whatever the interning; a residue (a counter's cancelled slots) is no life and no part of live_only.
+// bytes whatever the interning; a residue (a counter's cancelled slots, a disable, an erased element) is no life and no
+// part of live_only.
 #pragma once
 #include "field.hpp"
 #include "passage.hpp"
@@ -55,7 +56,7 @@ public:
     virtual void rollback(void* v) const = 0;
     /// A change: everything that is seen here goes.
     virtual void erase(void* v) const = 0;
-    /// Settled live dots, for a removal of all. Counters have none: they are cancelled sum by sum.
+    /// Settled dots, those of residues too, for a removal of all. Counters have none: they are cancelled sum by sum.
     virtual void collect(void const* v, removal& r) const = 0;
 
     /// Reads over one delta; in fails if it is not well formed.

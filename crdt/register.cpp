@@ -1,14 +1,21 @@
 #include "register.hpp"
 #include "mutant.hpp"
 #include <boost/json/value.hpp>
-#include <set>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cmath>
 
 namespace dunlin {
 
-std::vector<bytes_view> register_body::beaten() const {
+std::vector<bytes_view> register_body::values_of(bytes_view shown) const {
     std::vector<bytes_view> all;
+    if (holds_nothing()) return all;
+    bool near = beside_ && beside_->near && !pending();
+    all.push_back(near ? bytes_view(beside_->exact) : shown);
     if (beside_ && !pending())
         for (auto& l : beside_->losers) all.push_back(l.value);
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
     return all;
 }
 
@@ -135,7 +142,7 @@ public:
         if (!(head & 1)) return;
         if (stamped()) c.in.u();
         auto value = cut_value(c.in, access_.kind);
-        if (c.in.ok() && !check_value(access_.kind, value)) c.in.fail();
+        if (c.in.ok() && !check_bytes(value)) c.in.fail();
     }
     void join_delta(void* v, absorbing& a) const override {
         auto head = a.in.u();
@@ -150,22 +157,22 @@ public:
     void drop(void* v, removal const& r) const override {
         keep(v, [&](dot d) { return !r.covers(d); });
     }
+    /// By dots; linear, since there may be as many writes as writers.
     void join(void* v, void const* other, joining const& j) const override {
-        keep(v, [&](dot d) { return !j.theirs.covers(d) || (other && holds(at(other), d)); });
-        if (!other) return;
-        auto theirs = [&](dot d, std::uint64_t stamp, bytes_view value) {
-            if (!j.mine.covers(d)) add(v, d, stamp, value);
-        };
-        auto& o = at(other);
-        if (o.at_) theirs(o.at_, o.stamp_, bytes(other));
-        if (o.beside_)
-            for (auto& l : o.beside_->losers) theirs(l.at, l.stamp, l.value);
+        boost::unordered_flat_set<std::uint64_t> held;
+        auto number = [](dot d) { return std::uint64_t(d.slot()) << 44 | d.number(); };
+        auto theirs = other ? writes(other) : std::vector<body::write>();
+        for (auto& w : theirs) held.insert(number(w.at));
+        keep(v, [&](dot d) { return !j.theirs.covers(d) || held.contains(number(d)); });
+        std::erase_if(theirs, [&](auto& w) { return j.mine.covers(w.at); });
+        if (!theirs.empty()) take(v, std::move(theirs));
     }
 
     void each_slot(void const* v, slot_set& s) const override {
-        removal r;
-        collect(v, r);
-        for (auto d : r) s.add(d.slot());
+        auto& x = at(v);
+        if (x.at_) s.add(x.at_.slot());
+        if (x.beside_)
+            for (auto& l : x.beside_->losers) s.add(l.at.slot());
     }
     void encode(void const* v, saving& s) const override {
         auto& x = at(v);
@@ -184,15 +191,19 @@ public:
     }
     void decode(void* v, loading& l) const override {
         std::uint64_t after = 0;
+        std::vector<body::write> all;
+        boost::unordered_flat_set<std::uint32_t> slots;
         for (auto n = l.in.count(3); n && l.in.ok(); --n) {
             auto index = decoder(l.in).u();
             auto d = l.one();
             auto stamp = stamped() ? l.in.u() : 0;
             auto value = cut_value(l.in, access_.kind);
-            if (!l.in.ok() || index < after || !check_value(access_.kind, value)) return l.in.fail();
+            if (!l.in.ok() || index < after || !check_bytes(value)) return l.in.fail();
             after = index + 1;
-            add(v, d, stamp, value);
+            if (!slots.insert(d.slot()).second) return l.in.fail(); // one a writer
+            all.push_back({d, stamp, std::string(value)});
         }
+        if (l.in.ok() && !all.empty()) take(v, std::move(all));
     }
 
     void to_json(void const* v, boost::json::value& out) const override {
@@ -215,25 +226,21 @@ public:
     }
 
 private:
-    /// Each value once, the least first.
     void all_to_json(void const* v, boost::json::array& out) const {
-        if (!live(v)) return;
-        std::set<std::string> all;
-        for (auto b : at(v).beaten()) all.emplace(b);
-        all.insert(bytes(v));
-        for (auto& b : all) value_to_json(access_.kind, b, out.emplace_back(nullptr));
+        auto shown = bytes(v);
+        for (auto b : at(v).values_of(shown)) value_to_json(access_.kind, b, out.emplace_back(nullptr));
     }
     void put_own(void const* v, encoder& out) const {
         if (access_.kind == 'i' || access_.kind == 'u' || access_.kind == 'b' || access_.kind == 'd')
             return access_.put(v, out);
         out.bytes(bytes(v));
     }
-    static bool holds(body const& x, dot d) {
-        if (x.at_ == d) return true;
-        if (x.beside_)
-            for (auto& l : x.beside_->losers)
-                if (l.at == d) return true;
-        return false;
+    /// Canonical, and with an order where that decides: what is not a number would be beyond everything for ever.
+    bool check_bytes(bytes_view value) const {
+        bool ordered = view_ == register_view::maximum || view_ == register_view::minimum;
+        if (ordered && access_.kind == 'd' && value.size() == 8 && std::isnan(bits_double(decoder(value).u64())))
+            return false;
+        return check_value(access_.kind, value);
     }
     /// Of the same writer, this one or a later.
     static bool later_held(body const& x, dot d) {
@@ -269,8 +276,39 @@ private:
             std::vector<body::write> left;
             if (x.beside_) left.swap(x.beside_->losers);
             show_nothing(v);
-            for (auto& l : left) add(v, l.at, l.stamp, l.value);
+            if (!left.empty()) take(v, std::move(left));
         }
+        tidy(x);
+    }
+    /// All that is kept, as it is.
+    std::vector<body::write> writes(void const* v) const {
+        auto& x = at(v);
+        std::vector<body::write> all;
+        if (x.beside_) all = x.beside_->losers;
+        if (x.at_) all.push_back({x.at_, x.stamp_, bytes(v)});
+        return all;
+    }
+    /// More writes, no two of one writer, of each the later: the best of all is shown.
+    void take(void* v, std::vector<body::write>&& more) const {
+        auto& x = at(v);
+        boost::unordered_flat_map<std::uint32_t, std::size_t> by_slot;
+        auto all = writes(v);
+        for (std::size_t k = 0; k < all.size(); ++k) by_slot.emplace(all[k].at.slot(), k);
+        for (auto& w : more) {
+            auto [it, fresh] = by_slot.emplace(w.at.slot(), all.size());
+            if (fresh) all.push_back(std::move(w));
+            else if (all[it->second].at.number() < w.at.number()) all[it->second] = std::move(w);
+        }
+        auto best = std::max_element(all.begin(), all.end(), [&](auto& a, auto& b) {
+            return beats(b.stamp, b.value, a.stamp, a.value);
+        });
+        std::swap(*best, all.back());
+        auto shown = std::move(all.back());
+        all.pop_back();
+        if (mutant("latest_forgets_losers")) all.clear();
+        if (!all.empty()) beside(x).losers = std::move(all);
+        else if (x.beside_) x.beside_->losers.clear();
+        show(v, shown.at, shown.stamp, shown.value);
         tidy(x);
     }
 };

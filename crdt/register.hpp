@@ -14,7 +14,8 @@
 //   state := u n, n x {u writer, u number, [latest: u stamp], value}
 //
 // Bytes of values compare as the values do, so no view needs to know T.
-// Size    32 bytes and the value; 24 and the bytes for each write beside it.   Cost  O(1) and the value's assignment.
+// Size    32 bytes and the value; 48 and the bytes for each write beside it, and 64 for the first.
+// Cost    O(1) and the value's assignment; O(n) with n concurrent writes.
 // Errors  out_of_bound above 1 MiB.   Source  multi-value register: Shapiro et al. 2011 (RR-7506).
 #pragma once
 #include "part.hpp"
@@ -71,8 +72,9 @@ protected:
 
     bool pending() const { return change_ != change::none; }
     bool holds_nothing() const { return pending() ? change_ == change::erased : !at_; }
-    /// Bytes of the writes that are kept and not shown; none while a write of this turn replaces them.
-    std::vector<bytes_view> beaten() const;
+    /// All that is kept, each value once, in the order of their bytes. `shown`: those of the face's value, where it
+    /// holds it exactly.
+    std::vector<bytes_view> values_of(bytes_view shown) const;
 
     /// `value` is what the face shows: noted for an undo, then changed.
     template <class T> void write_to(T& value, T&& with) {

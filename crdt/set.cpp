@@ -154,7 +154,7 @@ public:
             auto element = cut_value(c.in, element_);
             if (!c.in.ok() || !check_value(element_, element)) return c.in.fail();
             auto what = c.in.u();
-            if (what == 0) return c.in.fail();
+            if (what == 0 || (kind()[0] == 'G' && what != 1)) return c.in.fail();
             c.pairs(what / 2);
         }
     }

@@ -8,7 +8,8 @@
 //            n x {element, u 2 * removed + added, removed x {u writer, u number}}
 //   state := u n, n x {element, dots}, by element                                         (W: see remove_wins.hpp)
 //
-// State   one dot an element (more only while inserts are concurrent); nothing is left of an erased element.
+// State   one dot an element (more only while inserts are concurrent); nothing is left of an erased element. What is
+//         said from here on is of S and G; remove_wins.hpp says it of W.
 // Size    16 bytes; about 36 an element, and the bytes of those longer than 14.
 // Cost    insert, erase, contains O(1); clear O(1), O(writers) bytes; delta of a change 2 bytes and the element.
 // Errors  out_of_bound for an element above 1 MiB.

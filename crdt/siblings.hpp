@@ -29,17 +29,17 @@ public:
     bool empty() const { return holds_nothing(); }
     /// Different values are side by side.
     bool conflict() const { return values().size() > 1; }
-    /// Each once, in an order that is the same everywhere (that of their bytes). O(n log n).
+    /// In an order that is the same everywhere (that of their bytes). What this program's type cannot hold is shown as
+    /// the nearest that it can. O(n log n).
     std::vector<T> values() const {
         std::vector<T> all;
-        if (empty()) return all;
         encoder shown;
         value_codec<T>::put(shown, value_);
-        auto bytes = beaten();
-        bytes.push_back(shown.view());
-        std::sort(bytes.begin(), bytes.end());
-        bytes.erase(std::unique(bytes.begin(), bytes.end()), bytes.end());
-        for (auto b : bytes) value_codec<T>::get(b, all.emplace_back());
+        for (auto b : values_of(shown.view())) {
+            T one{};
+            value_codec<T>::get(b, one);
+            all.push_back(std::move(one));
+        }
         return all;
     }
     /// The one with the greatest bytes, the same everywhere; T() if there is none.

@@ -140,9 +140,10 @@ template <> struct value_codec<std::vector<std::uint8_t>> {
     }
 };
 
-/// By its number, in the width of its underlying type: numbers of enumerators are for good.
+/// By its number, whose type has to be said (enum class, or enum name : int): without, a new enumerator may change it, and
+/// a number that is none of them is no value of it. Numbers of enumerators are for good.
 template <class T>
-requires std::is_enum_v<T> struct value_codec<T> {
+requires(std::is_enum_v<T> && requires { T{0}; }) struct value_codec<T> {
     using number = std::underlying_type_t<T>;
     static constexpr char kind = value_codec<number>::kind;
     using view = T;
@@ -188,6 +189,7 @@ template <class... T> struct value_codec<std::variant<T...>> {
     static constexpr char kind = 'a';
     using view = all;
     static constexpr std::uint64_t first = std::same_as<std::variant_alternative_t<0, all>, std::monostate> ? 0 : 1;
+    static_assert((std::same_as<T, std::monostate> + ... + 0) == (first == 0), "std::monostate is nothing: it stands first");
 
     static void put(encoder& out, all const& x) {
         std::visit(

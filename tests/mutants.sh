@@ -77,6 +77,7 @@ recovery  recovery_believes_a_log_with_holes     sim_tests   holes.in_the_log_ar
 recovery  recovery_believes_a_file_that_is_shorter  sim_tests  holes.at_the_end*
 log       log_answers_above_a_hole               sim_tests   holes.in_what_no_peer*
 recovery  recovery_leaves_a_wal_that_was_checked_in  sim_tests  holes.in_a_wal*
+recovery  recovery_writes_past_a_row_that_is_not_seen  lib_tests  heavy_store_rot.*written_then
 recovery  recovery_finds_a_hole_again             sim_tests   holes.in_the_last_row*
 recovery  recovery_goes_on_without_names          sim_tests   holes.in_the_names*
 recovery  recovery_reads_a_file_it_gave_up        sim_tests   holes.at_the_end_of_the_file_are_not*

@@ -207,6 +207,8 @@ TEST(latest, holds_every_kind_of_value_through_entries_and_states) {
 
 enum class color : std::uint8_t { red = 1, green = 2 };
 enum class level { low = -5, high = 1000 };
+enum unsaid { some }; // its type would change with its enumerators
+static_assert(dunlin::value<color> && dunlin::value<level> && !dunlin::value<unsaid>);
 struct circle {
     double radius = 0;
     std::optional<std::string> name;

@@ -87,6 +87,22 @@ TEST(maximum, what_is_not_a_number_is_neither) {
     EXPECT_EQ(m.value(), 1);
 }
 
+// From an enemy: it would be beyond everything for ever.
+TEST(maximum, of_what_is_not_a_number_is_refused_from_outside_too) {
+    for (auto kind : {"Xd", "Nd", "Rd"}) {
+        dunlin::shapes shapes;
+        auto& part = *shapes.kind(kind);
+        dunlin::encoder delta;
+        delta.u(1);
+        if (kind[0] == 'R') delta.u(0);
+        delta.u64(dunlin::double_bits(std::numeric_limits<double>::quiet_NaN()));
+        dunlin::decoder in(delta.view());
+        dunlin::checking c{in, 1, 5};
+        part.check(c);
+        EXPECT_EQ(in.finished(), kind[0] == 'R') << kind;
+    }
+}
+
 struct trio {
     replica a{writer(1), types, 3}, b{writer(2), types}, c{writer(3), types, 1};
     static entry raise(replica& r, std::int64_t n) { return *r.turn([&] { r.get<weather>().high.raise(n); }); }

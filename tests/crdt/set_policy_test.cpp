@@ -210,6 +210,15 @@ TEST(grow_only, an_insert_of_what_is_in_says_nothing_and_nothing_is_taken_out) {
     auto& s = a.get<visits>().seen;
     a.turn([&] { EXPECT_TRUE(s.insert("x")); });
     EXPECT_FALSE(a.turn([&] { EXPECT_FALSE(s.insert("x")); }));
+    dunlin::encoder erase; // by an enemy
+    erase.u(2), erase.bytes("x"), erase.u(2), erase.u(0), erase.u(1);
+    dunlin::shapes shapes;
+    for (auto kind : {"Ss", "Gs"}) {
+        dunlin::decoder in(erase.view());
+        dunlin::checking c{in, 1, 5};
+        shapes.kind(kind)->check(c);
+        EXPECT_EQ(in.finished(), kind[0] == 'S') << kind;
+    }
     static_assert(!can_shrink<dunlin::set<std::string, dunlin::grow_only>>);
     static_assert(can_shrink<dunlin::set<std::string>> && can_shrink<dunlin::set<std::string, dunlin::remove_wins>>);
 }

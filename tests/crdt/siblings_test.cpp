@@ -107,6 +107,73 @@ TEST(siblings, are_as_before_when_an_atomic_is_undone) {
     EXPECT_EQ(a.get<note_book>().page.values(), (std::vector<std::string>{"y", "z"}));
 }
 
+struct wide_book {
+    dunlin::siblings<std::int64_t> page;
+};
+struct narrow_book {
+    dunlin::siblings<std::int8_t> page;
+};
+DUNLIN_OBJECT_AS("book", wide_book, page)
+DUNLIN_OBJECT_AS("book", narrow_book, page)
+
+// 300 and 127 are two values, whatever a program that only knows small numbers can show of them.
+TEST(siblings, are_in_conflict_in_a_narrower_program_too) {
+    std::vector<dunlin::struct_part const*> const wide = {&dunlin::struct_of<wide_book>()};
+    replica a(writer(1), wide), b(writer(2), wide), n(writer(3), {&dunlin::struct_of<narrow_book>()});
+    n.absorb(*a.turn([&] { a.get<wide_book>().page = 300; }));
+    n.absorb(*b.turn([&] { b.get<wide_book>().page = 127; }));
+    auto& page = n.get<narrow_book>().page;
+    EXPECT_TRUE(page.conflict());
+    EXPECT_EQ(page.values(), (std::vector<std::int8_t>{127, 127}));
+    EXPECT_EQ(boost::json::serialize(n.json()), R"({"page":[127,300]})");
+    n.turn([&] { page = 5; });
+    EXPECT_EQ(page.values(), std::vector<std::int8_t>{5});
+}
+
+TEST(siblings, hold_bools_too) {
+    dunlin::siblings<bool> yes;
+    yes = true;
+    EXPECT_EQ(yes.values(), std::vector<bool>{true});
+    EXPECT_FALSE(yes.conflict());
+}
+
+// As many writes as there are writers: nothing of it takes a step for each pair of them.
+TEST(siblings, of_many_writers_are_read_joined_and_dropped) {
+    constexpr unsigned many = 50'000;
+    dunlin::shapes shapes;
+    auto& part = *shapes.kind("Vi");
+    std::vector<std::uint32_t> slots;
+    boost::unordered_flat_map<std::uint32_t, std::uint32_t> indices;
+    dunlin::encoder state;
+    state.u(many);
+    for (std::uint32_t k = 0; k < many; ++k) {
+        slots.push_back(k + 1), indices.emplace(k + 1, k);
+        state.u(k), state.u(1), state.i(k % 1000);
+    }
+    alignas(8) char one[128], two[128];
+    ASSERT_LE(part.size(), sizeof one);
+    for (auto place : {one, two}) {
+        part.make(place);
+        dunlin::decoder in(state.view());
+        dunlin::loading l{in, slots, 0};
+        part.decode(place, l);
+        ASSERT_TRUE(in.finished());
+    }
+    dunlin::version_vector nothing;
+    part.join(one, two, {nothing, nothing, 0});
+    dunlin::slot_set used;
+    part.each_slot(one, used);
+    dunlin::encoder again;
+    dunlin::saving s{again, indices};
+    part.encode(one, s);
+    EXPECT_EQ(again.view(), state.view());
+    dunlin::version_vector all;
+    for (auto slot : slots) all.raise(slot, 1);
+    part.join(one, nullptr, {all, all, 0});
+    EXPECT_TRUE(part.vacant(one));
+    part.destroy(one), part.destroy(two);
+}
+
 TEST(siblings, are_small) {
     replica a(writer(1), types);
     EXPECT_LE(a.turn([&] { a.get<note_book>().page = "x"; })->bytes() - 6, 3u);
