@@ -292,12 +292,11 @@ bool store_file::checkpoint() {
 /// rots meanwhile, what comes before that bit would be, and old pages would lie beside new ones, with sound checksums.
 /// The next commit begins the WAL anew, so one is made that says nothing new.
 bool store_file::check_in() {
-    auto sure = sure_frames_;
     if (!checkpoint()) return false;
     if (connection_->wal_frames || mutant("checkpoint_leaves_the_old_wal")) return true;
     begin(now_ms_);
     put_floor();
-    if (commit().outcome != commit_outcome::ok) return sure_frames_ = sure, false; // the old one may stand there
+    if (commit().outcome != commit_outcome::ok) return false; // whether the old one still stands there is not known
     connection_->wal_frames = 0;
     return true;
 }
