@@ -148,6 +148,7 @@ private:
     std::uint64_t insert_part(std::int64_t h, bytes_view bytes);
     void put_object(object_row const& row, bool exists);
     void must_have_changed();
+    void make_sure_of_none(object_name const& object);
     void find_unsound(std::int64_t window, std::vector<object_copy>& damaged);
     bool append_deltas(object_row& row, part_directory& directory, bytes_view deltas, std::string& tail);
     void cut(std::uint64_t budget_bytes, std::int64_t oldest_ms, std::size_t rows_max);

@@ -84,7 +84,7 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
     for (auto& [key, items] : aged.w.objects)
         if (load(whole, object(key)).is == presence::present) keys.push_back(key);
     sim::generator chance(10, "rot");
-    int added = 0, erased = 0, refused = 0;
+    int added = 0, erased = 0, anew = 0, refused = 0;
     for (int trial = 0; trial < 4 * trials; ++trial) {
         sim::disk disk("rotten", std::uint64_t(trial));
         disk.load(aged.image);
@@ -97,8 +97,10 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
         disk.flip_read(1 + chance.below(2)); // of the index or of the table
         auto before = load(whole, object(key));
         std::string const delta = "and this";
-        bool erases = trial % 4 == 0;
-        std::vector<store_write> const writes = {erases ? store_write(erase_write{object(key)}) : store_write(delta_write{object(key), delta, 0})};
+        bool erases = trial % 4 == 0, whole_anew = trial % 4 == 1;
+        std::vector<store_write> const writes = {erases       ? store_write(erase_write{object(key)})
+                                                 : whole_anew ? store_write(state_write{object(key), delta})
+                                                              : store_write(delta_write{object(key), delta, 0})};
         std::vector<write_result> results;
         auto done = file.write_batch(1, writes, &results);
         if (done.outcome != commit_outcome::ok || results[0].error) {
@@ -113,6 +115,10 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
         if (erases) {
             ++erased;
             EXPECT_EQ(after.is, presence::absent) << where << ": an erase that was confirmed";
+        } else if (whole_anew) {
+            ++anew;
+            EXPECT_EQ(after.state, delta) << where << ": a state that was confirmed";
+            EXPECT_EQ(after.deltas, "") << where;
         } else {
             ++added;
             EXPECT_EQ(after.state, before.state) << where;
@@ -121,6 +127,7 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
     }
     EXPECT_GT(added, trials);
     EXPECT_GT(erased, trials / 4);
+    EXPECT_GT(anew, trials / 4);
     EXPECT_GT(refused, 0);
 }
 
