@@ -1,6 +1,7 @@
 // Common: what benchmarks of more than one layer use.
 #pragma once
 #include <cstdint>
+#include <dunlin/crdt/bounded_counter.hpp>
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/flag.hpp>

@@ -10,8 +10,6 @@ namespace {
 using wide = wide_int;
 constexpr auto least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t saturated(wide n) { return n < least ? least : n > most ? most : std::int64_t(n); }
-
 /// The join of two slots of one writer.
 void raise(counter::slot& mine, counter::slot const& theirs) {
     if (mine.epoch != theirs.epoch) {

@@ -19,10 +19,16 @@
 // such.
 #pragma once
 #include "part.hpp"
+#include <limits>
 
 namespace dunlin {
 
 __extension__ using wide_int = __int128;
+/// The nearest that 64 bits can hold.
+constexpr std::int64_t saturated(wide_int n) {
+    constexpr auto least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
+    return n < least ? least : n > most ? most : std::int64_t(n);
+}
 
 class counter : public field {
 public:

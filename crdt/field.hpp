@@ -41,6 +41,8 @@ public:
     virtual undo_log* undo(header& of) = 0;
     /// Fields of the struct that this program does not know; null if there are none and none are to be made.
     virtual extras* unknown(header& of, bool make) = 0;
+    /// A bounded counter in the struct has few rights here, or more than it needs: they are to be moved.
+    virtual void rights_changed(header&) {}
 
 protected:
     ~owner() = default;

@@ -98,6 +98,8 @@ void add_members(std::vector<struct_part::member>& to, std::string const& prefix
     });
 }
 
+class bounded_counter;
+
 template <class T> struct_part const& struct_of() {
     static struct_part const one = [] {
         std::vector<struct_part::member> members;
@@ -109,7 +111,19 @@ template <class T> struct_part const& struct_of() {
     return one;
 }
 
+/// A bounded counter is in it.
+template <class T> constexpr bool holds_rights() {
+    bool any = std::is_same_v<T, bounded_counter>;
+    if constexpr (described<T>)
+        for_each_field<T>([&](char const*, auto pointer) {
+            any |= holds_rights<std::remove_reference_t<decltype(std::declval<T&>().*pointer)>>();
+        });
+    return any;
+}
+
 template <class T> part const& part_of() {
+    static_assert(!holds_rights<T>(), "a bounded_counter cannot lie below a map: erasing its key would take rights away that "
+                                      "are spent elsewhere; give it an object of its own and keep the object's key");
     static_assert(field_type<T> || described<T>,
                   "a map's children are fields or described structs: latest<T>, counter, flag, set<T>, map<K, V>, or a "
                   "struct with DUNLIN_OBJECT");

@@ -4,7 +4,7 @@
 // cold objects, tools and fields that this program does not know are handled by ordinary loops over parts, compiled
 // once, and a user's unit instantiates next to nothing.
 //
-//   kind := C                        counter
+//   kind := C | B                    counter, bounded counter
 //         | F | D                    flag: enable wins, disable wins
 //         | R value                  last-writer-wins register
 //         | X value | N value        maximum, minimum
@@ -56,6 +56,8 @@ public:
     virtual void rollback(void* v) const = 0;
     /// A change: everything that is seen here goes.
     virtual void erase(void* v) const = 0;
+    /// False where something in it cannot go by that: rights that lie at other nodes.
+    virtual bool may_erase(void const*) const { return true; }
     /// Settled dots, those of residues too, for a removal of all. Counters have none: they are cancelled sum by sum.
     virtual void collect(void const* v, removal& r) const = 0;
 

@@ -1,4 +1,5 @@
 #include "shape.hpp"
+#include "bounded_counter.hpp"
 #include "counter.hpp"
 #include "disable_wins_flag.hpp"
 #include "flag.hpp"
@@ -57,6 +58,9 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
     switch (rest[0]) {
     case 'C':
         return rest.remove_prefix(1), &counter::of();
+    case 'B':
+        if (depth) break; // never below an erasable path
+        return rest.remove_prefix(1), &bounded_counter::of();
     case 'F':
         return rest.remove_prefix(1), &flag::of();
     case 'D':

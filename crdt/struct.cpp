@@ -130,6 +130,12 @@ void struct_part::erase(void* v) const {
     each(v, [](part const& p, void* x) { p.erase(x); });
 }
 
+bool struct_part::may_erase(void const* v) const {
+    bool all = true;
+    each(v, [&](part const& p, void* x) { all = all && p.may_erase(x); });
+    return all;
+}
+
 void struct_part::collect(void const* v, removal& r) const {
     each(v, [&](part const& p, void* x) { p.collect(x, r); });
 }

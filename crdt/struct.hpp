@@ -44,6 +44,7 @@ public:
     std::size_t weigh(void const* v) const override;
     void rollback(void* v) const override;
     void erase(void* v) const override;
+    bool may_erase(void const* v) const override;
     void collect(void const* v, removal& r) const override;
     void check(checking& c) const override;
     void join_delta(void* v, absorbing& a) const override;

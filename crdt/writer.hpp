@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dunlin {
@@ -33,8 +34,13 @@ inline std::size_t hash_value(writer_id const& w) {
 }
 
 class writers {
+    struct hash_of_node {
+        std::size_t operator()(node_id const& n) const { return hash_value(writer_id{n, 0, 0}); }
+    };
     std::vector<writer_id> ids_;
+    std::vector<std::uint32_t> before_; // another writer of the same node
     boost::unordered_flat_map<writer_id, std::uint32_t> slots_;
+    boost::unordered_flat_map<node_id, std::uint32_t, hash_of_node> last_of_;
 
 public:
     static constexpr std::uint32_t none = ~std::uint32_t(0);
@@ -46,9 +52,12 @@ public:
     std::uint32_t intern(writer_id const& w) {
         if (auto it = slots_.find(w); it != slots_.end()) return it->second;
         if (ids_.size() == writers_max) return none;
-        slots_.emplace(w, std::uint32_t(ids_.size()));
+        auto slot = std::uint32_t(ids_.size());
+        slots_.emplace(w, slot);
         ids_.push_back(w);
-        return std::uint32_t(ids_.size() - 1);
+        auto [it, first] = last_of_.try_emplace(w.node, slot);
+        before_.push_back(first ? none : std::exchange(it->second, slot));
+        return slot;
     }
     /// What somebody else names: `none` where only our own runs have room.
     std::uint32_t intern_foreign(writer_id const& w) {
@@ -66,6 +75,11 @@ public:
         return fresh == 0 || ids_.size() + fresh <= most;
     }
     writer_id const& id(std::uint32_t slot) const { return ids_[slot]; }
+    /// Calls f(slot) for each run of the node.
+    template <class F> void each_run(node_id const& n, F f) const {
+        auto it = last_of_.find(n);
+        for (auto slot = it == last_of_.end() ? none : it->second; slot != none; slot = before_[slot]) f(slot);
+    }
     std::size_t size() const { return ids_.size(); }
 };
 

@@ -6,6 +6,7 @@
 //   auto alice = co_await node.open<player>("alice");     get or create; waits for the world
 //   alice->score += 10;                                   plain memory; spreads and is saved by itself
 #pragma once
+#include "../crdt/bounded_counter.hpp"
 #include "../crdt/counter.hpp"
 #include "../crdt/disable_wins_flag.hpp"
 #include "../crdt/flag.hpp"

@@ -34,6 +34,9 @@ public:
         case node_errc::unsaved:
             return "dunlin.node.unsaved: the file failed while this was being saved and its fate on disk is unknown; the change "
                    "is kept in memory and spreads; look at the disk, the node reopens its file by itself";
+        case node_errc::rights_elsewhere:
+            return "dunlin.node.rights_elsewhere: a bounded counter of the object has rights that are not in the pocket of this node, "
+                   "so others may spend them; nothing was erased; spend what is left (co_await ref.spend) and erase it then";
         case node_errc::bad_option: return "dunlin.node.bad_option: an option cannot be understood; see the text before";
         }
         return "dunlin.node: unknown code " + std::to_string(code);

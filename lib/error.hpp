@@ -18,6 +18,7 @@ enum class node_errc {
     refused_listen, // beyond loopback without a key
     unsaved,        // the file failed: what became of the change on disk is not known; it is kept in memory and spreads
     bad_option,     // an option cannot be understood
+    rights_elsewhere, // an erase of an object whose bounded counters can be spent elsewhere
 };
 
 boost::system::error_category const& node_category();

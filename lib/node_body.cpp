@@ -116,6 +116,7 @@ space node_body::space_named(std::string const& name, any_io_executor executor) 
     if (begun_) {
         if (store_) start_space(s, nullptr, [] {});
         link_space(s);
+        if (members_) boost::asio::post(executor, [s, n = *members_] { s->members_are(n); });
     }
     return {s, weak_from_this()};
 }
@@ -199,7 +200,7 @@ void node_body::seal_spaces() {
     };
     for (auto& [name, s] : spaces_)
         boost::asio::post(s->executor(), [s = s, sealed, to = executor_] {
-            if (!s->stopped() && s->self() != writers::none) s->seal();
+            if (!s->stopped() && s->self() != writers::none) s->put_all_back(), s->seal();
             s->after_reopening([sealed, to] { boost::asio::post(to, sealed); });
         });
     sealed();

@@ -55,6 +55,7 @@ private:
     std::optional<dunlin::identity> identity_;
     std::optional<cluster_key> key_;
     node_id id_{};
+    std::optional<std::size_t> members_; // others with a file, as the roster of a node has it that is linked to nobody
     writer_id writer_;
     std::shared_ptr<store> store_; // a space with an executor of its own may hold it until it has stopped
     std::unique_ptr<timer> reopen_timer_;
@@ -89,6 +90,7 @@ private:
     void seal_spaces();
     // node_links.cpp
     void start_links();
+    void count_members();
     void stop_links(std::function<void()> done);
     void drop_links();
     void link_space(std::shared_ptr<space_body> const& s);

@@ -33,12 +33,13 @@ bool read_hex(std::string_view text, node_id& n) {
 }
 } // namespace
 
-void space_peers::count(std::set<node_id> const& members) {
+void space_peers::count(std::set<node_id> const& members, bool whole) {
     for (auto& n : counted_)
         if (!members.contains(n)) space_->count(n, false);
     for (auto& n : members)
         if (!counted_.contains(n)) space_->count(n, true);
     counted_ = members;
+    if (whole) space_->members_are(members.size());
 }
 
 node_links::node_links(node_body& node)
@@ -73,7 +74,9 @@ void node_links::open_space(std::shared_ptr<space_body> const& s) {
     auto& l = lines_[s->name()];
     if (l.side) return;
     l.side = std::make_shared<space_peers>(s);
-    boost::asio::post(s->executor(), [side = l.side, members = members_] { side->count(members); });
+    auto others = members_;
+    others.erase(node_.id());
+    boost::asio::post(s->executor(), [side = l.side, others, whole = whole_] { side->count(others, whole); });
     l.out = mesh_.open_space(s->name(), s->executor(), l.side);
 }
 
@@ -128,12 +131,14 @@ void node_links::read_roster(std::vector<std::shared_ptr<object>> const& objects
             mesh_.forget(before.node);
     roster_ = std::move(now);
     members_ = std::move(members);
+    whole_ = node_.alone() || roster_space_->synced();
+    if (!whole_) refresh_soon(std::chrono::seconds(1));
     if (roster_.size() == 1 && roster_.front().node == node_.id() && linked_.empty())
         for (auto& [name, s] : node_.spaces()) boost::asio::post(s->executor(), [s = s] { s->nobody_else(); });
     for (auto& [name, l] : lines_) {
         auto others = members_;
         others.erase(node_.id());
-        boost::asio::post(l.side->executor(), [side = l.side, others] { side->count(others); });
+        boost::asio::post(l.side->executor(), [side = l.side, others, whole = whole_] { side->count(others, whole); });
     }
 }
 
@@ -216,10 +221,28 @@ void node_links::on_tool(tool_question const& q) {
 
 // ---- the node's side
 
+/// Of a node that is linked to nobody: the roster in its file may name others, who are to witness what it moves.
+void node_body::count_members() {
+    auto& roster = *spaces_.at("dunlin");
+    auto counted = [this, weak = weak_from_this()](auto ec, auto const& objects, auto, bool) {
+        auto self = weak.lock();
+        if (!self || ec || stopped_) return;
+        std::size_t others = 0;
+        for (auto& o : objects) {
+            auto& e = *static_cast<roster_entry const*>(static_cast<object const&>(*o).value());
+            others += o->live() && e.member && o->key != hex_of(id_);
+        }
+        members_ = others;
+        for (auto& [name, s] : spaces_) boost::asio::post(s->executor(), [s = s, others] { s->members_are(others); });
+    };
+    roster.each_object(&roster.type_of(struct_of<roster_entry>(), true), -1, 1024, counted);
+}
+
 void node_body::start_links() {
     if (stopped_) return;
     if (options_.listen().empty() && options_.join().empty()) {
         for (auto& [name, s] : spaces_) boost::asio::post(s->executor(), [s = s] { s->nobody_else(); });
+        count_members();
         return finish_start({});
     }
     try {

@@ -18,8 +18,8 @@ public:
     void peer_down(peer_number p) override { space_->peer_down(p); }
     void receive(peer_number from, space_message&& said) override { space_->receive(from, std::move(said)); }
     void congested(peer_number p, bool is) override { space_->congested(p, is); }
-    /// The roster's members, told anew.
-    void count(std::set<node_id> const& members);
+    /// The roster's members, told anew. `whole`: it has been read, and is not behind.
+    void count(std::set<node_id> const& members, bool whole);
     any_io_executor executor() const { return space_->executor(); }
 };
 
@@ -57,6 +57,7 @@ private:
     std::unique_ptr<timer> refresh_;
     std::chrono::nanoseconds started_{};
     bool refreshing_ = false, leaving_ = false, told_unreadable_ = false;
+    bool whole_ = false; // the roster was read, and is not behind
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
     void refresh_soon(std::chrono::milliseconds delay);

@@ -29,6 +29,7 @@ std::size_t object::bytes() const {
 }
 
 void object::touched(header&) { space.touched(*this); }
+void object::rights_changed(header&) { space.rights_changed(*this); }
 undo_log* object::undo(header&) { return space.undo(); }
 
 extras* object::unknown(header&, bool make) {

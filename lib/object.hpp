@@ -35,6 +35,8 @@ struct object_type {
     std::uint32_t number = 0;           // in the file; 0: none yet
     std::vector<object_watch*> watches; // of the type
     std::size_t resident = 0;
+    bool holds_rights = false;       // it has bounded counters, as far as this program or the schema says
+    std::vector<std::size_t> rights; // where they lie in the program's struct
     struct order;
     std::shared_ptr<order> by_hash; // its objects in memory
 };
@@ -87,6 +89,7 @@ public:
     void touched(header& of) override;
     undo_log* undo(header& of) override;
     extras* unknown(header& of, bool make) override;
+    void rights_changed(header& of) override;
 
 private:
     object(space_body& s, object_type& t, std::string_view k);

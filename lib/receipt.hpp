@@ -19,11 +19,9 @@ class receipt {
 public:
     /// No dot: of no change.
     receipt(std::shared_ptr<space_body> space, dot at) : space_(std::move(space)), at_(at) {}
-    static receipt undone() {
-        receipt r(nullptr, dot());
-        r.made_ = false;
-        return r;
-    }
+    /// Of what was not done.
+    receipt() : made_(false) {}
+    static receipt undone() { return {}; }
 
     explicit operator bool() const { return made_; }
     /// On disk here, as far as this node has a file.

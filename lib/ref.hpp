@@ -4,6 +4,7 @@
 // shows an empty object, and a later write makes it anew. A ref outlives its node harmlessly, but must not write then.
 #pragma once
 #include "../crdt/object.hpp"
+#include "receipt.hpp"
 #include "watch.hpp"
 
 namespace dunlin {
@@ -48,6 +49,26 @@ public:
     bool synced() const { return space_->synced(); }
     /// A change of the turn, like any other: what is not seen here stays.
     void erase() const { space_->erase(*object_); }
+    /// Spends n > 0 from a bounded counter of this object, for whose rights peers are asked if there are not enough here.
+    ///   a receipt           spent, sealed; co_await its saved() or copies() as of any change
+    ///   false               as far as this node has seen there is not so much (insufficient): the receipt converts to it
+    ///   timed_out, thrown   there is so much, but the rights were not brought here before the deadline: cannot be told yet
+    /// In all but the first case nothing was spent, and nothing will be.
+    template <class Token = default_token>
+    auto spend(bounded_counter& from, std::int64_t n, std::chrono::nanoseconds deadline, Token&& token = Token()) const {
+        return wait_for<void(boost::system::error_code, receipt)>(
+            std::forward<Token>(token), [self = *this, &from, n, deadline](auto handler) {
+                auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                auto done = [weak = std::weak_ptr(self.space_), h = std::move(handler)](boost::system::error_code ec, dot at) mutable {
+                    std::move(h)(ec, at ? receipt(weak.lock(), at) : receipt());
+                };
+                self.space_->moves().spend(*self.object_, from, n, deadline,
+                                           boost::asio::bind_cancellation_slot(slot, std::move(done)));
+            });
+    }
+    /// Of a bounded counter of this object: what lies in pockets of runs that are gone. value() counts it, and nobody can
+    /// spend it before writers can be closed.
+    std::int64_t stranded(bounded_counter const& c) const { return space_->moves().stranded(c); }
     /// A detached copy. Ends the running turn; not inside an atomic.
     T snapshot() const {
         space_->seal();

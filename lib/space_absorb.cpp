@@ -9,7 +9,10 @@ namespace dunlin {
 
 bool space_body::add_line(bytes_view text) {
     schema_line l;
-    return read_line(text, l) && shapes_.add(l.type, l.name, l.kind);
+    if (!read_line(text, l) || !shapes_.add(l.type, l.name, l.kind)) return false;
+    if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
+        if (auto t = find_type(l.type)) t->holds_rights = true;
+    return true;
 }
 
 /// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say
@@ -136,10 +139,16 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             mark_dirty(*o, position);
             note_record(*o, was_dirty, e, body, one.delta);
             joined.push_back(o);
+            if (type.holds_rights) rights_.heard(*o, rights::wishes(type, shapes_, one.delta));
             return true;
         }
         if (unknown) return true;
         (row ? replayed_ : cold_).add(type_number(type), one.key, record_of(e, body, one.delta, row), position);
+        if (!row && type.holds_rights && loading_.size() < 1024 && rights::wishes(type, shapes_, one.delta))
+            open(type, std::string(one.key), [this, self = weak_from_this()](boost::system::error_code, object* found) {
+                auto alive = self.lock();
+                if (alive && found) rights_.heard(*found, true), unpin(*found);
+            });
         if (!row && !type.watches.empty())
             tell_cold(type, {std::string(one.key), type.part->touched_by(one.delta), false, true, at});
         return true;

@@ -14,7 +14,7 @@ std::string view_of_writer(writer_id const& w) {
 }
 
 space_body::space_body(space_setup setup)
-    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)) {
+    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this) {
     auto& type = type_of(struct_of<schema_object>(), true);
     type.described = true;
     for (auto& l : schema_lines(struct_of<schema_object>())) add_line(l);
@@ -134,6 +134,7 @@ void space_body::start(std::function<void()> done) {
 
 void space_body::stop() {
     if (stopped_) return;
+    rights_.stop();
     if (!in_atomic_) seal();
     stopped_ = true;
     tick_->cancel();
@@ -181,7 +182,7 @@ void space_body::act(instant) {
         else if (std::get_if<event::entry_refused>(&a))
             setup_.alarm("an entry was refused");
     }
-    if (copies) check_copies();
+    if (copies) check_copies(), rights_.look_again();
     if (sync) check_synced();
     schedule_tick();
 }

@@ -1,4 +1,4 @@
-// length: one class, whose functions lie in nine files; its state is to be seen at once
+// length: one class, whose functions lie in ten files; its state is to be seen at once
 // Space body: the life of one space on this node: its objects, its turn, its log, its side of the gossip.
 //
 //   user -> touched ... -> seal: one entry -> log, file, machine (net/replication.hpp) -> links
@@ -8,7 +8,7 @@
 // anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
 // the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
 // it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
-// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen
+// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights
 // Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
 #pragma once
 #include "../crdt/stamp.hpp"
@@ -18,6 +18,7 @@
 #include "error.hpp"
 #include "object.hpp"
 #include "object_state.hpp"
+#include "rights.hpp"
 #include "store.hpp"
 #include "watches.hpp"
 #include <boost/asio/any_completion_handler.hpp>
@@ -71,6 +72,7 @@ public:
     object* local(object_type& type, std::string_view key);
     void pin(object& o);
     void unpin(object& o);
+    /// Throws rights_elsewhere where a bounded counter in it has rights that are not in the pocket here.
     void erase(object& o);
     using object_page = std::function<void(boost::system::error_code, std::vector<std::shared_ptr<object>> const&,
                                            std::int64_t last, bool end)>;
@@ -95,6 +97,23 @@ public:
     std::uint64_t commit_atomic();
     void roll_back();
     bool in_atomic() const { return in_atomic_; }
+
+    // ---- rights of bounded counters (rights.hpp)
+    void rights_changed(object& o) { rights_.moved(o); }
+    rights& moves() { return rights_; }
+    /// Nothing may be changed just now.
+    bool is_busy() const { return stopped_ || in_atomic_ || absorbing_ || rebuilding(); }
+    /// It is known who else has to witness a move of rights.
+    bool may_move_rights() const { return !store_ || (others_ && synced()); }
+    /// Enough of them have. What one run of a node moves, no other run of it moves: see rights.hpp.
+    bool is_witnessed(std::uint64_t number, std::vector<std::pair<std::uint32_t, std::uint64_t>> const& seen) const;
+    /// What is put into the reserve could be moved out of it again.
+    bool reaches_witnesses() const { return others_ && (*others_ == 0 || machine_->counted_links() > *others_ / 2); }
+    bool is_near(node_id const& node) const { return machine_ && machine_->is_near(node); }
+    /// The node stops: what lies in pockets is for its next run.
+    void put_all_back();
+    /// So many other members with a file the roster names.
+    void members_are(std::size_t others);
 
     // ---- waiting
     void wait_saved(dot d, done_handler handler);
@@ -224,6 +243,7 @@ private:
     };
     std::map<std::string, std::unique_ptr<object_type>, std::less<>> types_;
     std::vector<object_type*> type_at_; // by number in cold_: order of creation
+    std::set<std::string, std::less<>> with_rights_; // types that the schema says have bounded counters
     boost::unordered_flat_set<object*, object_hash_of, object_equal> objects_;
     used_list used_;
     unsaved_list unsaved_;
@@ -270,6 +290,7 @@ private:
     boost::system::error_code store_error_;
 
     // gossip
+    std::optional<std::size_t> others_; // members with a file, once the roster has told
     std::optional<replication> machine_;
     actions actions_;
     std::unique_ptr<timer> tick_;
@@ -300,6 +321,8 @@ private:
     bool rows_mislead() const { return half_joined_is(rows_ahead) || half_joined_is(rows_behind); }
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
+
+    rights rights_;
 
     void rows_moved();
     static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole

@@ -63,6 +63,7 @@ void space_body::committed() {
     ringing_.insert(ringing_.end(), type_watches_.begin(), type_watches_.end());
     each_ringing([this](object_watch& w) { w.saved(durable_), w.ring(); });
     check_copies();
+    rights_.look_again();
     if (stopped_) return;
     check_room();
     if (stopped_) return;

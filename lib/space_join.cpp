@@ -294,6 +294,8 @@ void space_body::switch_state() {
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
     for (auto o : residents)
         if (!mutant("watch_is_not_told_of_a_state")) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
+    for (auto o : residents)
+        if (o->type->holds_rights) rights_.heard(*o, true);
     ring_watches();
     if (on_entry) on_entry(true);
     end_joining(true);

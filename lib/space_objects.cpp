@@ -21,6 +21,8 @@ object_type& space_body::make_type(std::string_view name, struct_part const* par
     t->name_hash = hash_bytes(name);
     t->part = part ? part : static_cast<struct_part const*>(shapes_.object(name));
     t->known = known;
+    if (known) t->rights = rights::counters_in(*t->part);
+    t->holds_rights = !t->rights.empty() || with_rights_.contains(name);
     t->by_hash = std::make_shared<object_type::order>();
     return *types_.emplace(t->name, std::move(t)).first->second;
 }
@@ -44,6 +46,7 @@ object_type& space_body::type_of(struct_part const& part, bool reserved) {
 
 /// The program has begun to use a type of which only the schema was known: its objects get their struct.
 void space_body::relocate(object_type& type, struct_part const& part) {
+    rights_.forget(type);
     seal();
     struct kept {
         std::string key, state;
@@ -59,7 +62,8 @@ void space_body::relocate(object_type& type, struct_part const& part) {
         all.push_back({o->key, encode_object(*o, table_, names), o->since, o->pins, o->writing, o->dirty, o->leaving});
         forget(*o);
     }
-    type.part = &part, type.known = true;
+    type.part = &part, type.known = true, type.rights = rights::counters_in(part);
+    type.holds_rights = type.holds_rights || !type.rights.empty();
     for (auto& k : all) {
         auto& o = make_object(type, k.key);
         require(decode_object(o, k.state, names, self_, shapes_), "an object could not be read with its own schema");
@@ -115,9 +119,14 @@ void space_body::unpin(object& o) {
 
 void space_body::make_room() {
     if (!store_ || store_error_ || stopped_ || rebuilding()) return;
+    unsigned returned = 0;
     for (auto it = used_.begin(); it != used_.end() && resident_bytes_ + cold_.bytes() > setup_.memory_bytes;) {
         auto& o = *it++;
         if (o.leaving || o.in_turn || o.watches) continue;
+        if (o.type->holds_rights && rights_.has_pocket(o)) { // it leaves after that was put back
+            if (returned < 64 && !is_busy() && !overloaded()) ++returned, rights_.put_back(o);
+            continue;
+        }
         leave(o);
     }
     // What waits for cold objects counts too: the longest waiting goes to its row, unread.
@@ -343,7 +352,11 @@ bool space_body::apply_records(object& o, bytes_view records, std::uint64_t upto
     });
 }
 
-void space_body::erase(object& o) { o.fields().erase(o.value()); }
+void space_body::erase(object& o) {
+    if (!o.fields().may_erase(o.value()))
+        throw boost::system::system_error(node_errc::rights_elsewhere, o.type->name + " " + o.key);
+    o.fields().erase(o.value());
+}
 
 writer_names space_body::disk_names() {
     return {[this](encoder& out, std::uint32_t slot) {

@@ -85,6 +85,7 @@ void replication::peer_up(peer_number n, node_id const& node, bool counted, inst
     if (peers_.empty() && first_peer_ == instant{}) first_peer_ = now;
     auto& p = peers_.emplace_back();
     p.number = n, p.node = node;
+    space_.known().table().each_run(node, [&](std::uint32_t slot) { owe(p, slot); }); // what is not on disk yet
     count(node, counted, out);
     tell_heads(*find(n), true, false, out);
 }
@@ -121,6 +122,39 @@ std::size_t replication::copies(writer_id const& w, std::uint64_t number) const 
     }));
 }
 
+std::size_t replication::counted_links() const {
+    return std::size_t(std::count_if(peers_.begin(), peers_.end(), [&](auto& p) { return p.counted && p.node != own_.node; }));
+}
+
+bool replication::is_near(node_id const& node) const {
+    auto it = holders_.find(node);
+    return (it != holders_.end() && it->second.counted) ||
+           std::any_of(peers_.begin(), peers_.end(), [&](auto& p) { return p.node == node; });
+}
+
+std::size_t replication::witnesses(std::uint64_t number,
+                                   std::vector<std::pair<std::uint32_t, std::uint64_t>> const& seen) const {
+    auto& table = space_.known().table();
+    auto self = own_slot();
+    auto seen_of = [&](std::uint32_t slot) {
+        for (auto& [s, n] : seen)
+            if (s == slot) return n;
+        return std::uint64_t(0);
+    };
+    return std::size_t(std::count_if(holders_.begin(), holders_.end(), [&](auto& h) {
+        auto& [node, held] = h;
+        bool is = held.counted && node != own_.node && held.durable[self] >= number;
+        for (auto& x : held.unknown_runs) {
+            auto slot = table.find(x.writer);
+            if (slot == writers::none || x.number > seen_of(slot)) is = false;
+        }
+        table.each_run(own_.node, [&](std::uint32_t slot) {
+            if (slot != self && held.durable[slot] > seen_of(slot) && !mutant("rights_trust_whoever_has_it")) is = false;
+        });
+        return is;
+    }));
+}
+
 void replication::sealed(series const& s, bool hold, actions& out) {
     if (hold && !mutant("protocol_sends_first_entry_early")) held_until_ = s.last();
     if (holding()) {
@@ -152,6 +186,7 @@ void replication::committed(actions& out) {
     }
     auto& known = space_.known();
     for (auto& p : peers_) {
+        if (p.congested) continue; // what is dropped would be taken for told
         word::durable d;
         std::erase_if(p.owed, [&](auto slot) {
             if (durable[slot] > p.told[slot]) {
@@ -258,14 +293,20 @@ void replication::on(peer& p, word::heads& w, instant now, actions& out) {
     if (lacks(p)) pull_from(p, now, out);
 }
 
+/// Enough that it is no witness; told again with the next whole list.
+constexpr std::size_t unknown_runs_max = 64;
+
 void replication::raise_durable(peer& p, id_vector const& v, bool exactly, actions& out) {
     auto it = holders_.find(p.node);
     if (it == holders_.end()) return;
     auto& h = it->second;
     auto before = h.durable;
-    if (exactly) h.durable = {};
+    if (exactly) h.durable = {}, h.unknown_runs.clear();
     for (auto& x : v)
-        if (auto slot = space_.known().table().find(x.writer); slot != writers::none) h.durable.raise(slot, x.number);
+        if (auto slot = space_.known().table().find(x.writer); slot != writers::none)
+            h.durable.raise(slot, x.number);
+        else if (x.writer.node == own_.node && h.unknown_runs.size() < unknown_runs_max)
+            h.unknown_runs.push_back(x);
     if (h.counted && !before.covers(h.durable)) out.emplace_back(event::copies_changed{});
 }
 

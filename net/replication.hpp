@@ -142,6 +142,7 @@ class replication {
     };
     struct holder {
         bool counted = false;
+        id_vector unknown_runs; // of our own node: on its disk, and without a slot here when it told
         version_vector durable;
     };
     struct pull_under_way {
@@ -222,6 +223,13 @@ public:
 
     /// Counted nodes other than this one that have the entry on disk.
     std::size_t copies(writer_id const& w, std::uint64_t number) const;
+    /// Of them those that had our entry on disk and, of our node's other runs, no more than this: (slot, number) each,
+    /// all others none. Each tells its vector as it is at one moment, as far as it concerns one node.
+    std::size_t witnesses(std::uint64_t number, std::vector<std::pair<std::uint32_t, std::uint64_t>> const& seen) const;
+    /// Links to counted nodes.
+    std::size_t counted_links() const;
+    /// Linked to this node, or counted: what is given to it is not given to who is gone.
+    bool is_near(node_id const& node) const;
     bool synced() const { return synced_; }
     /// Of a node that has nobody to ask.
     void set_synced() { synced_ = true; }

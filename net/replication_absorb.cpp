@@ -68,13 +68,11 @@ void replication::applied(peer* from, std::uint32_t slot, entry const& e, instan
     if (from) {
         from->known.raise(slot, e.number), from->offered.raise(slot, e.number);
         owe(*from, slot);
-        if (from->node == e.writer.node) {
-            vouched_[slot] = e.number;
-            return;
-        }
+        if (from->node == e.writer.node) vouched_[slot] = e.number;
     }
+    // All runs of a node are owed to it: what it is told of them is as of one moment, and rights of bounded counters rest on it.
     for (auto& p : peers_)
-        if (p.node == e.writer.node) owe(p, slot);
+        if (p.node == e.writer.node && !mutant("protocol_tells_one_run_of_a_node")) owe(p, slot);
 }
 
 void replication::owe(peer& p, std::uint32_t slot) {
@@ -203,7 +201,10 @@ void replication::state_finished(bool ok, instant now, actions& out) {
     }
     wanted_ = false;
     if (!mutant("protocol_lets_wait_after_a_state")) drain(now, out);
-    for (auto& p : peers_) p.unknown_more = false;
+    for (auto& p : peers_) {
+        p.unknown_more = false;
+        space_.known().table().each_run(p.node, [&](std::uint32_t slot) { owe(p, slot); });
+    }
     if (from) tell_heads(*from, true, true, out); // whose answer names what came since
     heads_due_ = heads_due_ == instant{} ? now : std::min(heads_due_, now);
     flush_heads(now, out);

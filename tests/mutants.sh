@@ -30,6 +30,13 @@ merge     latest_forgets_losers                  crdt_tests  maximum.*
 merge     minimum_shows_the_greatest             crdt_tests  minimum.*
 merge     maximum_says_what_is_not_beyond        crdt_tests  maximum.*
 merge     disable_says_nothing_where_it_is_off   crdt_tests  disable_wins_flag.*
+merge     bounded_counter_joins_part_by_part     crdt_tests  bounded_counter.*
+merge     bounded_counter_spends_what_others_hold sim_tests  rights.*
+rights    rights_need_no_witness                 sim_tests   rights.*
+rights    rights_inherit_the_pocket              sim_tests   rights.*
+rights    rights_move_before_the_disk            sim_tests   rights.*
+rights    rights_trust_whoever_has_it            net_tests   witnesses.*
+rights    protocol_tells_one_run_of_a_node       net_tests   witnesses.*
 merge     remove_wins_insert_overrules_no_erase  crdt_tests  remove_wins.*
 removal   remove_wins_clear_says_nothing         crdt_tests  remove_wins.*
 removal   map_clear_keeps_residues               crdt_tests  remove_wins.*

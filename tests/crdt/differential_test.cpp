@@ -28,6 +28,16 @@ void change(dunlin::counter& x, chance& c) {
 }
 void change(dunlin::flag& x, chance& c) { x = draw(c, 2) == 0; }
 void change(dunlin::disable_wins_flag& x, chance& c) { x = draw(c, 2) == 0; }
+void change(dunlin::bounded_counter& x, chance& c) {
+    auto n = std::int64_t(draw(c, 5));
+    switch (draw(c, 6)) {
+    case 0: return x.want(n);
+    case 1: return x.put_back(n);
+    case 2: return x.pocket(n), x.confirm(n);
+    case 3: return x.deposit(n);
+    default: return void(x.try_spend(n));
+    }
+}
 template <class T> void change(dunlin::latest<T>& x, chance& c) {
     if (draw(c, 5) == 0) return x.reset();
     x = any_value<T>(c);
@@ -131,8 +141,9 @@ struct policies {
     map<bool, map<std::string, dunlin::siblings<std::int64_t>>> all_by;
     map<std::string, dunlin::maximum<std::int64_t>> high_by;
     map<std::string, set<bool, dunlin::grow_only>> ever_by;
+    dunlin::bounded_counter purse;
 };
-DUNLIN_OBJECT_AS("d.policies", policies, off, all, high, low, allowed, ever, off_by, allowed_by, all_by, high_by, ever_by)
+DUNLIN_OBJECT_AS("d.policies", policies, off, all, high, low, allowed, ever, off_by, allowed_by, all_by, high_by, ever_by, purse)
 
 struct shape {
     dunlin::struct_part const* type;

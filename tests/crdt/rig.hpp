@@ -7,6 +7,7 @@
 //
 // Every broken promise of crdt/ throws `broken`, so that a driver can add its seed and step.
 #pragma once
+#include <dunlin/crdt/bounded_counter.hpp>
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/flag.hpp>
@@ -164,6 +165,9 @@ public:
     }
     std::size_t heap_bytes(std::size_t n = 0) const { return objects_[n]->type().heap_bytes(objects_[n]->value()); }
     dunlin::version_vector const& vector() const { return vector_; }
+    std::uint32_t slot_of(writer_id const& w) { return writers_.intern(w); }
+    writer_id const& id_of(std::uint32_t slot) const { return writers_.id(slot); }
+    std::uint32_t self() const { return self_; }
     ids seen() const {
         ids v;
         for (std::uint32_t s = 0; s < vector_.size(); ++s)

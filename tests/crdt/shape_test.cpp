@@ -7,7 +7,7 @@ using namespace rig;
 TEST(shape, every_kind_of_a_type_is_parsed_back_to_itself) {
     dunlin::shapes s;
     for (auto kind : {"C", "F", "Ri", "Ru", "Rb", "Rd", "Rs", "Ry", "Rv", "Ss", "Si", "MsC", "MiRs", "MsMsSs",
-                      "Ms{item}", "{player}", "MdMbMyF", "D", "Xi", "Nd", "Vs", "Gs", "Wu", "Ra", "MsD", "MaVa"}) {
+                      "Ms{item}", "{player}", "MdMbMyF", "D", "Xi", "Nd", "Vs", "Gs", "Wu", "Ra", "MsD", "MaVa", "B"}) {
         auto p = s.kind(kind);
         ASSERT_TRUE(p) << kind;
         EXPECT_EQ(p->kind(), kind);

@@ -14,7 +14,7 @@ inline std::uint32_t const slots[writers_here] = {0, 1, 2, 3};
 /// A struct stands only below a header: here a map's.
 inline char const* const kinds[] = {"C",  "F",  "Ri",  "Ru",   "Rb",    "Rd",   "Rs",    "Ry",   "Rv",
                                     "Si", "Ss", "Sv",  "MsC",  "MuSs",  "MsMiF", "MsRv", "Ms{T}",
-                                    "D",  "Ra", "Xi",  "Ns",   "Vs",    "Gi",    "Ws",   "MsWi"};
+                                    "D",  "Ra", "Xi",  "Ns",   "Vs",    "Gi",    "Ws",   "MsWi",  "B"};
 
 inline shapes& known() {
     static shapes s;
@@ -138,9 +138,10 @@ struct every {
     dunlin::set<std::int64_t, dunlin::grow_only> ever;
     dunlin::set<std::string, dunlin::remove_wins> allowed;
     dunlin::map<std::string, dunlin::set<std::int64_t, dunlin::remove_wins>> allowed_by;
+    dunlin::bounded_counter purse;
 };
 DUNLIN_OBJECT(every, sum, on, number, size, yes, real, name, raw, at, numbers, names, points, bag, groups, deep, places,
-              inners, off, perhaps, high, low, all, ever, allowed, allowed_by)
+              inners, off, perhaps, high, low, all, ever, allowed, allowed_by, purse)
 
 inline void change(every& x, int n) {
     auto key = n % 2 ? std::string("sword") : std::string("a key too long for a row");
@@ -154,7 +155,10 @@ inline void change(every& x, int n) {
     x.off = n % 2 == 0, x.perhaps = n % 2 ? std::optional(point{n, 1}) : std::nullopt;
     x.high.raise(n), x.low.lower(key), x.all = key, x.ever.insert(n), x.allowed.insert(key);
     x.allowed_by[key]->erase(n);
+    if (x.purse.deposited() < std::int64_t(1) << 60) x.purse.deposit(n + 2);
+    x.purse.try_spend(n), x.purse.want(n % 2);
     if (n != 3) return;
+    x.purse.put_back(1);
     x.sum.reset(), x.names.clear(), x.bag.erase(key), x.inners.erase(key), x.number.reset(), x.allowed.clear();
 }
 } // namespace sampled

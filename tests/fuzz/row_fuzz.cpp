@@ -139,9 +139,13 @@ struct file {
         must(answered, "a write is not answered");
     }
 };
-file& disk() {
-    static auto& f = *new file; // never destroyed: what parts refer to is static, too
-    return f;
+/// A new one now and then: a store keeps every name that it has ever met, and inputs name writers that nobody has.
+file& disk(bool may_renew = false) {
+    static auto& f = *new std::unique_ptr<file>; // not destroyed at the end: what parts refer to is static, too
+    static unsigned used = 0;
+    if (may_renew && ++used % 5000 == 0) f.reset();
+    if (!f) f = std::make_unique<file>();
+    return *f;
 }
 
 struct over_file {
@@ -228,6 +232,7 @@ int start_of(input& in) {
 
 int fuzz_one(std::uint8_t const* data, std::size_t size) {
     input in(data, size);
+    disk(true);
     switch (in.u8() % 8) {
     case 0: {
         auto row = in.u8();

@@ -25,7 +25,7 @@ void history::tolerate(boost::system::error_code ec) {
     using dunlin::node_errc, dunlin::store_errc;
     ++refused;
     for (auto may : {node_errc::overloaded, node_errc::memory_full, node_errc::timed_out, node_errc::object_unknown,
-                     node_errc::unsaved})
+                     node_errc::unsaved, node_errc::rights_elsewhere})
         if (ec == make_error_code(may)) return;
     for (auto may : {store_errc::disk_full, store_errc::unknown_outcome, store_errc::reopen_needed, store_errc::busy,
                      store_errc::object_damaged})
@@ -190,6 +190,10 @@ template <class T> awaitable<void> history::play_with(dunlin::node& n, std::stri
         else
             change();
     } catch (boost::system::system_error const& e) { tolerate(e.code()); }
+    if constexpr (requires { some->ways.purse; })
+        if (some->ways.purse < 0 || some->ways.purse.available() > some->ways.purse) promised.fail("a purse is below zero");
+    if constexpr (requires { some->tickets; })
+        if (some->tickets < 0 || some->tickets.available() > some->tickets) promised.fail("more tickets were spent than there are");
     if (gives_up && some.json() != before) promised.fail("an atomic that says no leaves something behind");
 }
 

@@ -28,8 +28,9 @@ struct policies {
     dunlin::map<std::string, dunlin::set<std::string, dunlin::remove_wins>> allowed_by;
     dunlin::map<std::string, dunlin::disable_wins_flag> off_by;
     dunlin::latest<std::optional<std::int64_t>> perhaps;
+    dunlin::bounded_counter purse;
 };
-DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps)
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse)
 
 namespace one {
 struct item {
@@ -54,8 +55,9 @@ struct thing {
     dunlin::map<std::string, dunlin::set<std::string, dunlin::grow_only>> ever;
     item best;
     policies ways;
+    dunlin::bounded_counter tickets; // which the other build does not know, and gives from all the same
 };
-DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways)
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, tickets)
 } // namespace one
 
 namespace two { // has lost two fields and got three
@@ -115,7 +117,11 @@ template <class Item> void change_item(Item& x, chance_source& c) {
 
 inline void change_policies(policies& x, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
-    switch (c.below(14)) {
+    switch (c.below(18)) {
+    case 14: x.purse.deposit(std::int64_t(c.below(50))); break;
+    case 15:
+    case 16:
+    case 17: (void)x.purse.try_spend(std::int64_t(c.below(20))); break;
     case 0: x.off = c.happens(0.6); break;
     case 1:
     case 2: x.all = e; break;
@@ -163,7 +169,10 @@ template <class Thing> void change_common(Thing& t, chance_source& c) {
 inline void change_thing(one::thing& t, chance_source& c) {
     auto k = any_of(c, "k", 3);
     auto n = std::int64_t(c.below(3)) - 1;
-    switch (c.below(15)) {
+    switch (c.below(18)) {
+    case 9: t.tickets.deposit(std::int64_t(c.below(50))); break;
+    case 10:
+    case 11: (void)t.tickets.try_spend(std::int64_t(c.below(20))); break;
     case 0: change_item(*t.shelves[n][k].operator->(), c); break;
     case 1: t.shelves[n]->erase(k); break;
     case 2: t.shelves.erase(n); break;
