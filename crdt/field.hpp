@@ -43,6 +43,8 @@ public:
     virtual extras* unknown(header& of, bool make) = 0;
     /// A bounded counter in the struct has few rights here, or more than it needs: they are to be moved.
     virtual void rights_changed(header&) {}
+    /// Milliseconds since 1970 by this node's clock; where there is none, time stands still.
+    virtual std::int64_t now_ms(header&) { return 0; }
 
 protected:
     ~owner() = default;

@@ -50,6 +50,7 @@ public:
     }
     void touched(header& h) override { change(h.place); }
     undo_log* undo(header&) override { return of->undo(); }
+    std::int64_t now_ms(header&) override { return of->is_attached() ? of->head().up->now_ms(of->head()) : 0; }
     extras* unknown(header& h, bool make) override {
         if (auto it = unknown_.find(&h); it != unknown_.end()) return it->second.get();
         return make ? unknown_.emplace(&h, std::make_unique<extras>()).first->second.get() : nullptr;

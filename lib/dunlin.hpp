@@ -14,6 +14,7 @@
 #include "../crdt/map.hpp"
 #include "../crdt/maximum.hpp"
 #include "../crdt/object.hpp"
+#include "../crdt/once.hpp"
 #include "../crdt/set.hpp"
 #include "../crdt/siblings.hpp"
 #include "node.hpp"

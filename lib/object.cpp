@@ -30,6 +30,7 @@ std::size_t object::bytes() const {
 
 void object::touched(header&) { space.touched(*this); }
 void object::rights_changed(header&) { space.rights_changed(*this); }
+std::int64_t object::now_ms(header&) { return space.time().wall_now().count(); }
 undo_log* object::undo(header&) { return space.undo(); }
 
 extras* object::unknown(header&, bool make) {

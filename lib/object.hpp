@@ -90,6 +90,7 @@ public:
     undo_log* undo(header& of) override;
     extras* unknown(header& of, bool make) override;
     void rights_changed(header& of) override;
+    std::int64_t now_ms(header& of) override;
 
 private:
     object(space_body& s, object_type& t, std::string_view k);

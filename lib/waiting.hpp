@@ -23,11 +23,11 @@ namespace dunlin {
 using default_token = boost::asio::deferred_t;
 
 /// A handler that is called once, on its own executor: by whoever answers or by whoever cancels, who comes first.
-template <class Handler, class... A> struct once {
+template <class Handler, class... A> struct single_answer {
     boost::asio::associated_executor_t<Handler> executor;
     std::optional<Handler> handler;
 
-    explicit once(Handler h) : executor(boost::asio::get_associated_executor(h)), handler(std::move(h)) {}
+    explicit single_answer(Handler h) : executor(boost::asio::get_associated_executor(h)), handler(std::move(h)) {}
     void answer(A... values) {
         if (handler) boost::asio::dispatch(executor, call(std::move(values)...));
     }
@@ -59,7 +59,7 @@ template <class... R> struct waiting<void(boost::system::error_code, R...)> {
             [begin = std::move(begin)](auto handler) mutable {
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 auto one =
-                    std::make_shared<once<decltype(handler), boost::system::error_code, R...>>(std::move(handler));
+                    std::make_shared<single_answer<decltype(handler), boost::system::error_code, R...>>(std::move(handler));
                 any_handler call(boost::asio::bind_cancellation_slot(
                     slot, [one](boost::system::error_code ec, R... values) { one->answer(ec, std::move(values)...); }));
                 // Its own slot, which whoever keeps many that wait may take over, to forget what was given up.

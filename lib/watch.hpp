@@ -53,7 +53,7 @@ public:
             [w = watch_.get(), s = space_](auto handler) {
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 auto one =
-                    std::make_shared<once<decltype(handler), boost::system::error_code, std::optional<change<T>>>>(
+                    std::make_shared<single_answer<decltype(handler), boost::system::error_code, std::optional<change<T>>>>(
                         std::move(handler));
                 w->next(boost::asio::bind_cancellation_slot(
                     slot, [s, one](boost::system::error_code ec, std::optional<change_record> r) {

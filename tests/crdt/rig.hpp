@@ -15,6 +15,7 @@
 #include <dunlin/crdt/map.hpp>
 #include <dunlin/crdt/maximum.hpp>
 #include <dunlin/crdt/object.hpp>
+#include <dunlin/crdt/once.hpp>
 #include <dunlin/crdt/set.hpp>
 #include <dunlin/crdt/siblings.hpp>
 
@@ -103,6 +104,7 @@ class object final : public dunlin::owner {
 
 public:
     bool refuses = false; // the next first change of a turn throws, as in `overloaded`
+    static inline std::int64_t wall_ms = 0; // what all clocks show
 
     object(dunlin::struct_part const& type, std::vector<object*>* touched, dunlin::undo_log** log)
         : type_(type), touched_(touched), log_(log),
@@ -124,6 +126,7 @@ public:
         if (touched_) touched_->push_back(this);
     }
     dunlin::undo_log* undo(dunlin::header&) override { return log_ ? *log_ : nullptr; }
+    std::int64_t now_ms(dunlin::header&) override { return wall_ms; }
     dunlin::extras* unknown(dunlin::header&, bool make) override {
         if (!unknown_ && make) unknown_ = std::make_unique<dunlin::extras>();
         return unknown_.get();

@@ -29,8 +29,9 @@ struct policies {
     dunlin::map<std::string, dunlin::disable_wins_flag> off_by;
     dunlin::latest<std::optional<std::int64_t>> perhaps;
     dunlin::bounded_counter purse;
+    dunlin::once<std::string, std::chrono::seconds, 40> done;
 };
-DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse)
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done)
 
 namespace one {
 struct item {
@@ -117,7 +118,8 @@ template <class Item> void change_item(Item& x, chance_source& c) {
 
 inline void change_policies(policies& x, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
-    switch (c.below(18)) {
+    switch (c.below(19)) {
+    case 18: (void)x.done.accept(e); break;
     case 14: x.purse.deposit(std::int64_t(c.below(50))); break;
     case 15:
     case 16:
