@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t accounts_max = 65536;
-constexpr auto quiet_after = 1000ms, retry_after = 1000ms;
+constexpr auto quiet_after = 250ms, retry_after = 1000ms;
 
 template <class F> void each_counter(object& o, F f) {
     for (auto offset : o.type->rights)

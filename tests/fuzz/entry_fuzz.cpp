@@ -73,6 +73,8 @@ void lives_on(lone::space& s) {
     auto& x = s.get<sampled::every>();
     x.sum += 1, x.bag["sword"] += 1, x.names.insert("more"), x.inners["sword"]->b = "more", x.on = true;
     s.body->seal();
+    auto& o = s.of<sampled::every>();
+    if (!o.fields().may_erase(o.value())) return; // somebody else has rights to spend
     s.erase<sampled::every>();
     s.body->seal();
     must(!s.of<sampled::every>().live(), "an erase of everything left something");

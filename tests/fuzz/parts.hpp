@@ -158,7 +158,6 @@ inline void change(every& x, int n) {
     if (x.purse.deposited() < std::int64_t(1) << 60) x.purse.deposit(n + 2);
     x.purse.try_spend(n), x.purse.want(n % 2);
     if (n != 3) return;
-    x.purse.put_back(1);
     x.sum.reset(), x.names.clear(), x.bag.erase(key), x.inners.erase(key), x.number.reset(), x.allowed.clear();
 }
 } // namespace sampled
