@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t accounts_max = 65536;
-constexpr auto quiet_after = 250ms, retry_after = 1000ms;
+constexpr auto quiet_after = 250ms, retry_after = 1000ms, early_max = 10'000ms;
 
 template <class F> void each_counter(object& o, F f) {
     for (auto offset : o.type->rights)
@@ -131,7 +131,8 @@ bool rights::settle(account& a) {
     check_move(a);
     serve(a);
     std::int64_t lacking = std::max<std::int64_t>(0, a.missed - c.available());
-    for (auto& s : a.spenders) lacking = std::max(lacking, s.amount - c.available());
+    for (auto& s : a.spenders) lacking = std::max(lacking, s.amount - c.available()), a.asked = std::max(a.asked, s.amount);
+    a.asked = std::max(a.asked, a.missed);
     if (c.available() < a.level / 4) lacking = std::max(lacking, a.level - c.available());
     if (a.missed <= c.available()) a.missed = 0;
     std::int64_t others = 0;
@@ -144,10 +145,13 @@ bool rights::settle(account& a) {
     auto here = saturated(wide_int(c.available()) + std::max<std::int64_t>(0, reserve(a)));
     bool quiet = now >= a.touched + quiet_after && a.spenders.empty() && !a.under_way.amount && a.wish_seen == instant{};
     if (quiet && a.has_wished) mark(*a.of, c), c.want_no_more(), a.has_wished = false;
-    if (quiet && space_.has_file() && c.available() > here / 2 && space_.reaches_witnesses()) mark(*a.of, c), c.put_back(c.available() - here / 4), a.level = c.available();
+    // What somebody has just asked for stays; right after a start it is not known yet who could witness the way back.
+    a.early = quiet && space_.has_file() && !space_.may_move_rights() && now < a.touched + early_max;
+    if (quiet && space_.has_file() && space_.reaches_witnesses() && c.available() > std::max(here / 2, a.asked))
+        mark(*a.of, c), c.put_back(c.available() - std::max(here / 4, a.asked)), a.level = c.available();
     c.set_low(a.level / 4);
     space_.seal();
-    return !quiet || a.busy;
+    return !quiet || a.early || a.busy;
 }
 
 /// Whether the move that is under way counts now. What came to light of our node's other runs since it was reckoned
@@ -220,7 +224,7 @@ void rights::begin_move(account& a, std::int64_t own, std::int64_t others) {
 }
 
 rights::instant rights::due(account const& a) const {
-    bool waits = !a.spenders.empty() || a.under_way.amount || a.wish_seen != instant{};
+    bool waits = !a.spenders.empty() || a.under_way.amount || a.wish_seen != instant{} || a.early;
     auto quiet = a.touched + quiet_after;
     if (!waits) return quiet;
     auto at = a.settled + (a.wish_seen != instant{} ? rank_pause : retry_after);

@@ -83,9 +83,9 @@ private:
         std::deque<spender> spenders;
         move under_way;
         std::int64_t level = 0;                            // what there was when the pocket was last filled
-        std::int64_t missed = 0;
+        std::int64_t missed = 0, asked = 0;
         bool busy = false;                                 // not only in quiet
-        bool has_wished = false;
+        bool has_wished = false, early = false;
         instant touched{}, settled{}, wished{}, retry{}, wish_seen{}; // 0: not
         std::chrono::milliseconds pause{0};                // between two wishes
     };
