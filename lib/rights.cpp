@@ -11,15 +11,15 @@ using namespace std::chrono_literals;
 namespace {
 constexpr std::size_t accounts_max = 65536;
 constexpr auto quiet_after = 250ms, retry_after = 1000ms, early_max = 10'000ms;
+} // namespace
 
-template <class F> void each_counter(object& o, F f) {
+template <class F> void rights::each_counter(object& o, F f) {
     for (auto offset : o.type->rights)
-        f(*reinterpret_cast<bounded_counter*>(static_cast<char*>(o.value()) + offset));
+        f(*reinterpret_cast<bounded_counter*>(static_cast<char*>(o.value()) + offset), offset);
     if (o.extra)
         for (auto& x : *o.extra)
-            if (x.type == &bounded_counter::of()) f(*static_cast<bounded_counter*>(x.value));
+            if (x.type == &bounded_counter::of()) f(*static_cast<bounded_counter*>(x.value), (std::uint64_t(1) << 32) + x.id);
 }
-} // namespace
 
 rights::rights(space_body& space) : space_(space), timer_(space.time().make_timer(space.executor())) {}
 rights::~rights() = default;
@@ -43,10 +43,10 @@ void rights::mark(object& o, bounded_counter const& c) {
     h.dirty |= header::extras_left;
 }
 
-rights::account* rights::find_or_make(object& o, bounded_counter& c) {
-    if (auto it = accounts_.find(&c); it != accounts_.end()) return &it->second;
+rights::account* rights::find_or_make(object& o, bounded_counter& c, std::uint64_t place) {
+    if (auto it = accounts_.find({&o, place}); it != accounts_.end()) return &it->second;
     if (accounts_.size() >= accounts_max) return nullptr;
-    auto& a = accounts_[&c];
+    auto& a = accounts_[{&o, place}];
     a.of = &o, a.counter = &c, a.level = c.available();
     space_.pin(o);
     return &a;
@@ -54,9 +54,9 @@ rights::account* rights::find_or_make(object& o, bounded_counter& c) {
 
 void rights::moved(object& o) {
     if (stopped_ || stepping_) return;
-    each_counter(o, [&](bounded_counter& c) {
+    each_counter(o, [&](bounded_counter& c, std::uint64_t place) {
         if (!c.is_told()) return;
-        auto a = find_or_make(o, c);
+        auto a = find_or_make(o, c, place);
         if (!a) return void(c.take_told());
         a->busy = true, a->touched = space_.time().steady_now();
         post_step();
@@ -65,11 +65,11 @@ void rights::moved(object& o) {
 
 void rights::heard(object& o, bool wish) {
     if (stopped_) return;
-    each_counter(o, [&](bounded_counter& c) {
-        bool concerns = accounts_.contains(&c);
+    each_counter(o, [&](bounded_counter& c, std::uint64_t place) {
+        bool concerns = accounts_.contains({&o, place});
         if (wish)
             for (auto& s : c.shares()) concerns = concerns || is_wished(c, s);
-        auto a = concerns ? find_or_make(o, c) : nullptr;
+        auto a = concerns ? find_or_make(o, c, place) : nullptr;
         if (!a) return;
         a->busy = true;
         post_step();
@@ -79,7 +79,7 @@ void rights::heard(object& o, bool wish) {
 void rights::look_again() {
     if (stopped_) return;
     bool any = false;
-    for (auto& [c, a] : accounts_)
+    for (auto& [name, a] : accounts_)
         if (a.under_way.amount || !a.spenders.empty()) a.busy = any = true;
     if (any) post_step();
 }
@@ -96,7 +96,7 @@ void rights::post_step() {
 
 void rights::step() {
     if (space_.is_busy() || space_.overloaded()) { // nothing may be changed now
-        for (auto& [c, a] : accounts_) serve(a);
+        for (auto& [name, a] : accounts_) serve(a);
         return timer_->expires_after(100ms, [this] { step(); });
     }
     auto now = space_.time().steady_now();
@@ -128,6 +128,7 @@ bool rights::settle(account& a) {
         ~scope() { on = false; }
     } stepping(stepping_);
     a.missed = std::max(a.missed, c.take_told());
+    if (a.missed > c.value()) a.missed = 0; // there is not so much anywhere
     check_move(a);
     serve(a);
     std::int64_t lacking = std::max<std::int64_t>(0, a.missed - c.available());
@@ -238,21 +239,21 @@ void rights::wake() {
     if (accounts_.empty() || stopped_) return timer_->cancel();
     auto now = space_.time().steady_now();
     auto next = instant::max();
-    for (auto& [c, a] : accounts_) next = std::min(next, a.busy ? now : due(a));
+    for (auto& [name, a] : accounts_) next = std::min(next, a.busy ? now : due(a));
     timer_->expires_after(std::clamp<instant>(next - now, 1ms, retry_after), [this] { step(); });
 }
 
 void rights::spend(object& o, bounded_counter& c, std::int64_t n, std::chrono::nanoseconds deadline, spend_handler handler) {
     require(n > 0, "spend() takes what is more than nothing");
-    require(std::count(o.type->rights.begin(), o.type->rights.end(),
-                       std::size_t(reinterpret_cast<char*>(&c) - static_cast<char*>(o.value()))),
+    auto place = std::uint64_t(reinterpret_cast<char*>(&c) - static_cast<char*>(o.value()));
+    require(std::count(o.type->rights.begin(), o.type->rights.end(), place),
             "spend() was given a counter that is not one of this object's: name it through the same ref");
     require(!space_.in_atomic(), "spend() waits and cannot be part of an atomic: use try_spend there");
     auto who = std::make_shared<spend_handler>(std::move(handler));
     auto now = space_.time().steady_now();
     spender s{n, who, deadline > instant::max() - now ? instant::max() : now + std::max<instant>(deadline, instant{})};
     if (stopped_) return end(s, node_errc::stopped, dot());
-    auto a = find_or_make(o, c);
+    auto a = find_or_make(o, c, place);
     if (!a) return end(s, node_errc::overloaded, dot());
     auto slot = boost::asio::get_associated_cancellation_slot(*who);
     if (slot.is_connected())
@@ -273,20 +274,20 @@ void rights::end(spender& s, boost::system::error_code ec, dot at) {
 }
 
 void rights::give_up(std::shared_ptr<spend_handler> const& who) {
-    for (auto& [c, a] : accounts_)
+    for (auto& [name, a] : accounts_)
         for (auto& s : a.spenders)
             if (s.handler == who) end(s, boost::asio::error::operation_aborted, dot());
 }
 
 bool rights::has_pocket(object& o) const {
     bool any = false;
-    each_counter(o, [&](bounded_counter& c) { any = any || c.available() > 0; });
+    each_counter(o, [&](bounded_counter& c, auto) { any = any || c.available() > 0; });
     return any;
 }
 
 void rights::put_back(object& o) {
-    each_counter(o, [&](bounded_counter& c) {
-        if (c.available() > 0 && !accounts_.contains(&c)) mark(o, c), c.put_back(c.available());
+    each_counter(o, [&](bounded_counter& c, std::uint64_t place) {
+        if (c.available() > 0 && !accounts_.contains({&o, place})) mark(o, c), c.put_back(c.available());
     });
 }
 
@@ -305,8 +306,8 @@ std::int64_t rights::stranded(bounded_counter const& c) const {
 }
 
 void rights::give_up_moves() {
-    for (auto& [c, a] : accounts_)
-        if (a.under_way.amount) mark(*a.of, *c), c->give_up(std::exchange(a.under_way.amount, 0));
+    for (auto& [name, a] : accounts_)
+        if (a.under_way.amount) mark(*a.of, *a.counter), a.counter->give_up(std::exchange(a.under_way.amount, 0));
 }
 
 void rights::stop() {

@@ -7,7 +7,7 @@ namespace dunlin {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto first_pause = 1000ms, pause_max = 60'000ms;
+constexpr auto first_pause = 100ms, pause_max = 60'000ms;
 constexpr unsigned rank_max = 25;
 } // namespace
 
@@ -16,9 +16,9 @@ void rights::wish(account& a, std::int64_t lacking) {
     auto here = wide_int(std::max<std::int64_t>(0, reserve(a))) + a.under_way.amount;
     auto elsewhere = wide_int(c.value()) - c.available() - here; // some of it perhaps in pockets of runs that are gone
     auto more = saturated(std::min<wide_int>(lacking - here, elsewhere));
-    if (more <= 0) return void(a.pause = 0ms);
     auto now = space_.time().steady_now();
-    if (now < a.wished + a.pause) return;
+    if (more > 0 ? now < a.wished + a.pause : now < a.wished + first_pause) return;
+    if (more <= 0) return void(a.pause = 0ms);
     std::int64_t wanted = 0, received = 0;
     for (auto& s : c.shares()) {
         if (s.at.slot() == space_.self()) wanted = s.wanted;
@@ -82,7 +82,8 @@ void rights::give(account& a) {
     }
     if (!gifts.empty()) mark(*a.of, c);
     for (auto& [to, n] : gifts) c.give(to, n);
-    if (!gifts.empty()) a.touched = now, a.level = std::min(a.level, c.available()), space_.seal();
+    // Not touched by it: two who miss the same would give it to each other for ever.
+    if (!gifts.empty()) a.level = std::min(a.level, c.available()), space_.seal();
     bool has_any = c.available() > 0 || reserve(a) > 0;
     if (!open || !has_any) a.wish_seen = {};
 }

@@ -397,3 +397,19 @@ TEST(rights, of_a_move_that_was_not_confirmed_are_there_after_a_stop) {
     c.advance(5s);
     EXPECT_EQ(spend(c, 0, 1000), answer::spent);
 }
+
+// Seed 34 of the histories: two who had missed more than there was gave the rest to each other without end.
+TEST(rights, that_two_have_missed_come_to_rest) {
+    cluster c(3, seed(457));
+    deposit(c, 0, 20);
+    c.advance(5s);
+    c.crash(0); // a quarter stays in the pocket of that run
+    c.restart(0);
+    ASSERT_SETTLES(c);
+    for (std::int64_t n : {16, 1000})
+        for (std::size_t i : {1, 2}) EXPECT_FALSE(try_spend(c, i, n));
+    c.advance(10s);
+    auto before = c.vector(0);
+    c.advance(60s);
+    EXPECT_EQ(c.vector(0), before);
+}
