@@ -1,3 +1,4 @@
+// length: one list of short cases, each a way to spend twice or not at all
 // Bounded counters in a cluster: what is spent never exceeds what was deposited, whatever falls over, and those who want to
 // spend can.
 #include "cluster_fixture.hpp"
