@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t accounts_max = 65536;
-constexpr auto quiet_after = 250ms, retry_after = 1000ms, early_max = 10'000ms;
+constexpr auto quiet_after = 250ms, retry_after = 1000ms, early_max = 10'000ms, look_every = 100ms;
 } // namespace
 
 template <class F> void rights::each_counter(object& o, F f) {
@@ -58,8 +58,8 @@ void rights::moved(object& o) {
         if (!c.is_told()) return;
         auto a = find_or_make(o, c, place);
         if (!a) return void(c.take_told());
-        a->busy = true, a->touched = space_.time().steady_now();
-        post_step();
+        a->touched = space_.time().steady_now();
+        make_busy(*a, {&o, place});
     });
 }
 
@@ -71,17 +71,18 @@ void rights::heard(object& o, bool wish) {
             for (auto& s : c.shares()) concerns = concerns || is_wished(c, s);
         auto a = concerns ? find_or_make(o, c, place) : nullptr;
         if (!a) return;
-        a->busy = true;
-        post_step();
+        make_busy(*a, {&o, place});
     });
+}
+
+void rights::make_busy(account& a, counter_name const& name) {
+    if (!std::exchange(a.busy, true)) busy_.push_back(name);
+    post_step();
 }
 
 void rights::look_again() {
     if (stopped_) return;
-    bool any = false;
-    for (auto& [name, a] : accounts_)
-        if (a.under_way.amount || !a.spenders.empty()) a.busy = any = true;
-    if (any) post_step();
+    for (auto& name : waiting_) make_busy(accounts_.find(name)->second, name);
 }
 
 void rights::post_step() {
@@ -94,27 +95,53 @@ void rights::post_step() {
     });
 }
 
-void rights::step() {
-    if (space_.is_busy() || space_.overloaded()) { // nothing may be changed now
-        for (auto& [name, a] : accounts_) serve(a);
-        return timer_->expires_after(100ms, [this] { step(); });
+/// What is busy. False: nothing may be changed now.
+bool rights::step() {
+    if (space_.is_busy() || space_.overloaded()) {
+        for (auto& name : waiting_) serve(accounts_.find(name)->second);
+        wake_at(space_.time().steady_now() + look_every);
+        return false;
     }
+    for (auto& name : std::exchange(busy_, {})) visit(name);
+    return true;
+}
+
+/// By the timer: what is busy, and all that is due.
+void rights::settle_due() {
+    rings_ = instant::max();
+    if (!step()) return;
     auto now = space_.time().steady_now();
-    for (auto it = accounts_.begin(); it != accounts_.end();) {
-        auto& a = it->second;
-        bool stays = true;
-        try {
-            if (a.busy || due(a) <= now) stays = settle(a);
-        } catch (boost::system::system_error const&) { // overloaded: later
-            a.busy = true;
-        }
-        auto o = a.of;
-        if (stays)
-            ++it;
+    std::vector<counter_name> over;
+    for (auto& [name, a] : accounts_) {
+        auto at = due(a);
+        if (at <= now)
+            over.push_back(name);
         else
-            it = accounts_.erase(it), space_.unpin(*o);
+            wake_at(at);
     }
-    wake();
+    for (auto& name : over) visit(name);
+}
+
+void rights::visit(counter_name const& name) {
+    auto it = accounts_.find(name);
+    if (it == accounts_.end()) return;
+    auto& a = it->second;
+    bool stays = true;
+    try {
+        stays = settle(a);
+    } catch (boost::system::system_error const&) { // overloaded: later
+        if (!std::exchange(a.busy, true)) busy_.push_back(name);
+        wake_at(space_.time().steady_now() + look_every);
+    }
+    if (a.under_way.amount || !a.spenders.empty())
+        waiting_.insert(name);
+    else
+        waiting_.erase(name);
+    if (stays) return wake_at(due(a));
+    auto o = a.of;
+    std::erase_if(busy_, [&](auto& other) { return other.of == o && other.place == name.place; });
+    accounts_.erase(it);
+    space_.unpin(*o);
 }
 
 /// False: there is nothing more to do for it.
@@ -227,6 +254,7 @@ void rights::begin_move(account& a, std::int64_t own, std::int64_t others) {
 rights::instant rights::due(account const& a) const {
     bool waits = !a.spenders.empty() || a.under_way.amount || a.wish_seen != instant{} || a.early;
     auto quiet = a.touched + quiet_after;
+    quiet += look_every - quiet % look_every;
     if (!waits) return quiet;
     auto at = a.settled + (a.wish_seen != instant{} ? rank_pause : retry_after);
     if (quiet > a.settled) at = std::min(at, quiet);
@@ -235,12 +263,12 @@ rights::instant rights::due(account const& a) const {
     return at;
 }
 
-void rights::wake() {
-    if (accounts_.empty() || stopped_) return timer_->cancel();
+/// Not later than that. What is only quiet is looked at in tenths of a second, many at a time.
+void rights::wake_at(instant at) {
+    if (stopped_ || at >= rings_) return;
     auto now = space_.time().steady_now();
-    auto next = instant::max();
-    for (auto& [name, a] : accounts_) next = std::min(next, a.busy ? now : due(a));
-    timer_->expires_after(std::clamp<instant>(next - now, 1ms, retry_after), [this] { step(); });
+    rings_ = std::max(at, now + 1ms);
+    timer_->expires_after(rings_ - now, [this] { settle_due(); });
 }
 
 void rights::spend(object& o, bounded_counter& c, std::int64_t n, std::chrono::nanoseconds deadline, spend_handler handler) {
@@ -263,8 +291,9 @@ void rights::spend(object& o, bounded_counter& c, std::int64_t n, std::chrono::n
             if (alive && h && type != boost::asio::cancellation_type::none) give_up(h);
         });
     a->spenders.push_back(std::move(s));
-    a->busy = true, a->touched = now;
-    post_step();
+    a->touched = now;
+    waiting_.insert({&o, place});
+    make_busy(*a, {&o, place});
 }
 
 /// Never called inside of what tells it.
@@ -313,11 +342,13 @@ void rights::give_up_moves() {
 void rights::stop() {
     if (std::exchange(stopped_, true)) return;
     timer_->cancel();
+    busy_.clear();
     for (auto it = accounts_.begin(); it != accounts_.end();) {
         auto& a = it->second;
         auto o = a.of;
         for (auto& s : a.spenders) end(s, node_errc::stopped, dot());
         a.spenders.clear();
+        waiting_.erase(it->first);
         if (a.under_way.amount)
             ++it; // stays pinned: what is not confirmed is not to be read again as if it were
         else
@@ -342,6 +373,7 @@ void rights::forget(object_type& type) {
         auto gone = a.of;
         // Who takes its place does not know that this was not confirmed.
         if (auto n = a.under_way.amount) mark(*gone, *a.counter), a.counter->give_up(n);
+        waiting_.erase(it->first), std::erase_if(busy_, [&](auto& name) { return name.of == gone; });
         it = accounts_.erase(it);
         space_.unpin(*gone);
     }

@@ -18,7 +18,8 @@
 // Files    rights.cpp: accounts, moves, who waits; rights_given.cpp: wishes and gifts.
 // Bounds   65,536 accounts; beyond them misses are not served, and spend() fails with overloaded. A wish that nobody
 //          fulfils is said again after 0.1, 0.2, 0.4 s ... a minute, and taken back when nobody waits any more.
-// Cost     a step: O(writers and gifts of the counter).   Threads  the executor of the space.
+// Cost     a step: O(writers and gifts of the counters that it concerns); each tenth of a second O(accounts).
+// Threads  the executor of the space.
 #pragma once
 #include "../crdt/bounded_counter.hpp"
 #include "../net/seams.hpp"
@@ -28,6 +29,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <tuple>
 
 namespace dunlin {
@@ -100,14 +102,21 @@ private:
 
     space_body& space_;
     std::map<counter_name, account> accounts_;
+    std::vector<counter_name> busy_;   // to be settled by the next step
+    std::set<counter_name> waiting_;   // a move is under way, or somebody waits
     std::unique_ptr<timer> timer_;
+    instant rings_ = instant::max();   // when it does
     bool posted_ = false, stopped_ = false, stepping_ = false;
 
     static void mark(object& o, bounded_counter const& c);
     template <class F> static void each_counter(object& o, F f); // f(counter, place)
     account* find_or_make(object& o, bounded_counter& c, std::uint64_t place);
+    void make_busy(account& a, counter_name const& name);
     void post_step();
-    void step();
+    bool step();
+    void settle_due();
+    /// Settles it; what there is nothing more to do for goes.
+    void visit(counter_name const& name);
     bool settle(account& a);
     void check_move(account& a);
     void serve(account& a);
@@ -120,7 +129,7 @@ private:
     std::int64_t wished_by(bounded_counter const& c, bounded_counter::share const& s) const;
     unsigned rank(account const& a, std::uint32_t wisher) const;
     instant due(account const& a) const;
-    void wake();
+    void wake_at(instant at);
     void end(spender& s, boost::system::error_code ec, dot at);
     void give_up(std::shared_ptr<spend_handler> const& who);
 };
