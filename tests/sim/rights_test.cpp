@@ -36,23 +36,22 @@ awaitable<answer> spending(dunlin::node& node, std::int64_t n, nanoseconds deadl
 answer spend(cluster& c, std::size_t i, std::int64_t n, nanoseconds deadline = 10s, std::string key = "p") {
     return c.run(i, [=](dunlin::node& node) { return spending(node, n, deadline, key); });
 }
-bool try_spend(cluster& c, std::size_t i, std::int64_t n) {
-    return c.run(i, [=](dunlin::node& node) -> awaitable<bool> {
+/// What f says of the purse at that node.
+template <class F> auto asked(cluster& c, std::size_t i, F f) {
+    using answer = std::invoke_result_t<F, dunlin::ref<purse>&>;
+    return c.run(i, [f](dunlin::node& node) -> awaitable<answer> {
         dunlin::ref<purse> p = co_await node.open<purse>("p");
-        co_return p->balance.try_spend(n);
+        co_return f(p);
     });
+}
+bool try_spend(cluster& c, std::size_t i, std::int64_t n) {
+    return asked(c, i, [n](auto& p) { return p->balance.try_spend(n); });
 }
 std::int64_t value(cluster& c, std::size_t i) {
-    return c.run(i, [](dunlin::node& node) -> awaitable<std::int64_t> {
-        dunlin::ref<purse> p = co_await node.open<purse>("p");
-        co_return p->balance.value();
-    });
+    return asked(c, i, [](auto& p) { return p->balance.value(); });
 }
 std::int64_t available(cluster& c, std::size_t i) {
-    return c.run(i, [](dunlin::node& node) -> awaitable<std::int64_t> {
-        dunlin::ref<purse> p = co_await node.open<purse>("p");
-        co_return p->balance.available();
-    });
+    return asked(c, i, [](auto& p) { return p->balance.available(); });
 }
 
 } // namespace
@@ -119,10 +118,7 @@ TEST(rights, the_next_run_inherits_all_but_the_pocket) {
     EXPECT_EQ(spend(c, 0, pocket, 5s), answer::timed_out) << "what may have been spent before nobody knows";
     EXPECT_EQ(value(c, 0), pocket);
     for (std::size_t i : {0, 1, 2})
-        EXPECT_EQ(c.run(i, [](dunlin::node& node) -> awaitable<std::int64_t> {
-            dunlin::ref<purse> p = co_await node.open<purse>("p");
-            co_return p.stranded(p->balance);
-        }), pocket) << "and it is shown";
+        EXPECT_EQ(asked(c, i, [](auto& p) { return p.stranded(p->balance); }), pocket) << "and it is shown";
 }
 
 TEST(rights, an_orderly_stop_leaves_nothing_in_a_pocket) {
@@ -242,10 +238,7 @@ TEST(rights, an_object_whose_rights_are_elsewhere_is_not_erased) {
     EXPECT_EQ(erase(1), boost::system::error_code());
     ASSERT_SETTLES(c);
     for (std::size_t i : {0, 1})
-        EXPECT_FALSE(c.run(i, [](dunlin::node& node) -> awaitable<bool> {
-            dunlin::ref<purse> p = co_await node.open<purse>("p");
-            co_return p.exists();
-        }));
+        EXPECT_FALSE(asked(c, i, [](auto& p) { return p.exists(); }));
 }
 
 // A giver that does not have the object in memory hears the wish all the same.
