@@ -257,6 +257,7 @@ public:
         for (auto n = said & gifts ? a.in.u() : 0; n; --n) {
             auto to = a.slots[a.in.u()];
             auto sum = std::int64_t(a.in.u());
+            if (to == a.at.slot()) continue; // a record may name its writer twice; no state may hold that
             add_gift(s.gifts, to, sum - s.given_to(to));
         }
         b.self_ = a.self;
