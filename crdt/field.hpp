@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -43,6 +44,10 @@ public:
     virtual extras* unknown(header& of, bool make) = 0;
     /// A bounded counter in the struct has few rights here, or more than it needs: they are to be moved.
     virtual void rights_changed(header&) {}
+    /// Until when the run of a node is there that made a write, in milliseconds since 1970 (presence.hpp).
+    virtual std::int64_t lease_ms(header&, std::uint32_t) { return std::numeric_limits<std::int64_t>::max(); }
+    /// Something was announced that is there while this run is.
+    virtual void announced(header&) {}
     /// Milliseconds since 1970 by this node's clock; where there is none, time stands still.
     virtual std::int64_t now_ms(header&) { return 0; }
 

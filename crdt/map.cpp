@@ -1,81 +1,9 @@
 #include "map.hpp"
-#include "extras.hpp"
+#include "map_rows.hpp"
 #include "mutant.hpp"
 #include <boost/json/value.hpp>
 
 namespace dunlin {
-
-// A child stands behind its header in one block: [header][value].
-class map_body::rows final : public owner {
-public:
-    enum mark : unsigned { hidden, shown, changed };
-    map_body* of;
-    part const& child;
-    table<header*> table_;
-    std::vector<std::uint32_t> changes; // positions with mark `changed`
-    boost::unordered_flat_map<header*, std::unique_ptr<extras>> unknown_;
-    bool cleared = false;
-
-    rows(map_body& m, part const& c) : of(&m), child(c) {}
-    ~rows() {
-        for (std::uint32_t p = 0; p < table_.size(); ++p) destroy(table_[p].payload);
-    }
-
-    static void* value(header* h) { return h + 1; }
-    void* value(std::uint32_t at) const { return table_[at].payload + 1; }
-    bool live(std::uint32_t at) const {
-        auto m = table_[at].key.mark();
-        return m == changed ? child.live(value(at)) : m == shown;
-    }
-    std::uint32_t make(bytes_view key) {
-        auto [at, fresh] = table_.insert(key);
-        if (!fresh) return at;
-        auto block = ::operator new(sizeof(header) + child.size());
-        auto h = new (block) header;
-        h->up = this, h->place = at;
-        child.make(h + 1);
-        child.attach(h + 1, *h, 0);
-        table_[at].payload = h;
-        return at;
-    }
-    void destroy(header* h) {
-        child.destroy(h + 1);
-        if (!unknown_.empty()) unknown_.erase(h);
-        ::operator delete(h);
-    }
-    void erase(std::uint32_t at) {
-        destroy(table_[at].payload);
-        table_.erase(at);
-        if (at < table_.size()) table_[at].payload->place = at;
-    }
-    void touched(header& h) override { change(h.place); }
-    undo_log* undo(header&) override { return of->undo(); }
-    std::int64_t now_ms(header&) override { return of->is_attached() ? of->head().up->now_ms(of->head()) : 0; }
-    extras* unknown(header& h, bool make) override {
-        if (auto it = unknown_.find(&h); it != unknown_.end()) return it->second.get();
-        return make ? unknown_.emplace(&h, std::make_unique<extras>()).first->second.get() : nullptr;
-    }
-    void change(std::uint32_t at) {
-        if (table_[at].key.mark() == changed) return;
-        of->touch();
-        of->size_ -= table_[at].key.mark() == shown;
-        table_[at].key.mark(changed);
-        changes.push_back(at);
-    }
-    /// After a child has changed and is settled: shown or hidden. True if it may be forgotten.
-    bool resettle(std::uint32_t at) {
-        auto& key = table_[at].key;
-        of->size_ -= key.mark() == shown;
-        bool alive = child.live(value(at));
-        key.mark(alive ? shown : hidden);
-        of->size_ += alive;
-        return !alive && child.vacant(value(at));
-    }
-    void sweep(std::vector<std::uint32_t>& positions) {
-        std::sort(positions.begin(), positions.end(), std::greater<>());
-        for (auto p : positions) erase(p);
-    }
-};
 
 map_body::map_body() = default;
 map_body::~map_body() = default;
@@ -90,10 +18,19 @@ void const* map_body::look(bytes_view key) const {
     return at == rows_->table_.none ? nullptr : shown(at);
 }
 std::uint32_t map_body::row_count() const { return rows_ ? rows_->table_.size() : 0; }
-void const* map_body::shown(std::uint32_t at) const { return rows_->live(at) ? rows_->value(at) : nullptr; }
+void const* map_body::shown(std::uint32_t at) const { return rows_->shows(at) ? rows_->value(at) : nullptr; }
+void const* map_body::child_at(std::uint32_t at) const { return rows_->value(at); }
+void const* map_body::held(std::uint32_t at) const { return rows_->live(at) ? rows_->value(at) : nullptr; }
 bytes_view map_body::key(std::uint32_t at) const { return rows_->table_[at].key.view(); }
 
 std::size_t map_body::size() const {
+    if (!rows_ || (!rows_->may_end && rows_->unknown_.empty())) return live_count();
+    std::size_t n = 0;
+    for (std::uint32_t p = 0; p < rows_->table_.size(); ++p) n += rows_->shows(p);
+    return n;
+}
+
+std::size_t map_body::live_count() const {
     std::size_t n = size_;
     if (rows_)
         for (auto p : rows_->changes) n += rows_->live(p);
@@ -104,9 +41,10 @@ bool map_body::erase_key(bytes_view key) {
     if (!rows_) return false;
     auto at = rows_->table_.find(key);
     if (at == rows_->table_.none) return false;
-    bool was_there = rows_->live(at); // if not, there are residues to be forgotten
+    bool was_there = rows_->shows(at); // if not, there are residues to be forgotten
     rows_->change(at);
     rows_->child.erase(rows_->value(at));
+    rows_->keep(at);
     return was_there;
 }
 
@@ -118,6 +56,7 @@ void map_body::clear() {
         if (!rows_->live(p) && mutant("map_clear_keeps_residues")) continue;
         rows_->change(p);
         rows_->child.erase(rows_->value(p));
+        rows_->keep(p);
     }
 }
 
@@ -160,8 +99,10 @@ public:
         x.touch(); // may be refused: before anything is made
         auto& r = mine.rows_of(x);
         auto p = r.make(key);
+        bool over = r.is_over(p) && !mutant("expiry_lets_the_old_live_on");
         r.change(p);
         auto v = r.value(p);
+        if (over) r.begin_anew(p);
         if (in.done()) return v;
         return reach(at(v), static_cast<map_part const&>(mine.child_), path.substr(path.size() - in.left()));
     }
@@ -169,7 +110,39 @@ public:
     void make(void* v) const override { new (v) made(); }
     void destroy(void* v) const override { static_cast<made*>(v)->~made(); }
     void attach(void* v, header& h, unsigned member) const override { at(v).attach(h, member); }
-    bool live(void const* v) const override { return at(v).size() != 0; }
+    bool live(void const* v) const override { return at(v).live_count() != 0; }
+    bool may_end() const override { return child_.may_end(); }
+    bool shows(void const* v, std::int64_t now_ms) const override {
+        auto r = at(v).rows_.get();
+        if (!r || (!r->may_end && r->unknown_.empty())) return live(v);
+        for (std::uint32_t p = 0; p < r->table_.size(); ++p)
+            if (r->live(p) && (!r->ends(p) || child_.shows(r->value(p), now_ms))) return true;
+        return false;
+    }
+    void end(void* v, ending& e) const override {
+        auto r = at(v).rows_.get();
+        if (!r || !r->may_end || (!at(v).is_attached() && !e.detached)) return; // nobody here can change what this program does not have
+        for (std::uint32_t p = 0; p < r->table_.size(); ++p) {
+            ++e.looked;
+            e.set_by.clear();
+            auto over = child_.deadline_ms(r->value(p), &e.set_by);
+            if (child_.kind()[0] == 'P') over = std::max(over, e.leases_from_ms);
+            if (over > e.now_ms || !e.goes_at_ms) {
+                e.next_ms = std::min(e.next_ms, over);
+                child_.end(r->value(p), e);
+                continue;
+            }
+            e.over = e.over || over > e.since_ms;
+            auto goes = e.goes_at_ms(over, e.set_by, r->table_[p].key.view());
+            if (goes > e.now_ms || e.erased == e.erase_max) {
+                e.next_ms = std::min(e.next_ms, goes);
+                continue;
+            }
+            ++e.erased;
+            r->change(p);
+            child_.erase(r->value(p));
+        }
+    }
     bool vacant(void const* v) const override { return !at(v).rows_; }
 
     bool flush(void* v, flushing& f) const override {
@@ -189,6 +162,7 @@ public:
         std::size_t done = 0;
         for (; done < r.changes.size() && !(said && f.full()); ++done) {
             auto p = r.changes[done];
+            if (r.was_only_looked_at(p)) r.take_past_back(p), child_.rollback(r.value(p));
             auto before = f.out.size();
             put_value(f.out, key_, r.table_[p].key.view());
             f.more = false;
@@ -198,6 +172,7 @@ public:
                 f.out.resize(before);
             if (f.more) break;
             r.table_[p].payload->dirty = 0;
+            if (!r.past_.empty()) r.past_.erase(r.table_[p].payload);
             if (r.resettle(p)) vacant.push_back(p);
         }
         f.erased = below;
@@ -218,6 +193,7 @@ public:
             auto& r = *x.rows_;
             std::vector<std::uint32_t> vacant;
             for (auto p : r.changes) {
+                r.take_past_back(p);
                 child_.rollback(r.value(p));
                 r.table_[p].payload->dirty = 0;
                 if (r.resettle(p)) vacant.push_back(p);
@@ -346,7 +322,7 @@ public:
         auto r = at(v).rows_.get();
         if (!r) return;
         for (auto p : r->table_.sorted())
-            if (r->live(p)) child_.to_json(r->value(p), o[value_to_key(key_, r->table_[p].key.view())]);
+            if (r->shows(p)) child_.to_json(r->value(p), o[value_to_key(key_, r->table_[p].key.view())]);
     }
     std::size_t heap_bytes(void const* v) const override {
         auto r = at(v).rows_.get();

@@ -38,12 +38,17 @@ protected:
     bool erase_key(bytes_view key);
     void const* look(bytes_view key) const;
     std::uint32_t row_count() const;
-    /// The child at a position if it is shown, else null.
+    /// The child at a position if it is shown, else null; and if it is live, be it over.
     void const* shown(std::uint32_t at) const;
+    void const* held(std::uint32_t at) const;
+    void const* child_at(std::uint32_t at) const;
     bytes_view key(std::uint32_t at) const;
+
+    std::size_t live_count() const;
 
 public:
     void clear();
+    /// O(1); where elements have deadlines (expiry.hpp), O(n).
     std::size_t size() const;
     bool empty() const { return size() == 0; }
 
@@ -88,6 +93,9 @@ public:
     requires std::convertible_to<V const&, T>
     operator T() const { return **this; }
 
+    /// Of a field that is called: online["alice"](30s).
+    template <class X> void operator()(X&& x) const requires requires(V& v) { v(x); }
+    { reach()(std::forward<X>(x)); }
     template <class X> element const& operator+=(X&& x) const requires requires(V& v) { v += x; }
     { return reach() += std::forward<X>(x), *this; }
     template <class X> element const& operator-=(X&& x) const requires requires(V& v) { v -= x; }
@@ -145,13 +153,22 @@ public:
         value_type operator*() const {
             key_view k{};
             value_codec<K>::get(of_->key(at_), k);
-            return {k, *static_cast<V const*>(of_->shown(at_))};
+            return {k, *static_cast<V const*>(of_->child_at(at_))}; // time may have passed since it was found
         }
         iterator& operator++() { return ++at_, skip(), *this; }
         bool operator==(iterator const& other) const { return at_ == other.at_; }
     };
     iterator begin() const { return {*this, 0}; }
     iterator end() const { return {*this, row_count()}; }
+
+    /// f(key, child) for all that is held, also what is over (expiry.hpp) and not taken away yet.
+    template <class F> void each_held(F f) const {
+        for (std::uint32_t p = 0; p < row_count(); ++p) {
+            key_view k{};
+            value_codec<K>::get(key(p), k);
+            if (auto v = held(p)) f(k, *static_cast<V const*>(v));
+        }
+    }
 
     static part const& of() {
         static auto const one = make_map_part(value_codec<K>::kind, part_of<V>());

@@ -99,8 +99,21 @@ void add_members(std::vector<struct_part::member>& to, std::string const& prefix
 }
 
 class bounded_counter;
+class expiry;
+
+/// A field of this type is in it, or in a struct in it.
+template <class Field, class T> constexpr bool holds() {
+    bool any = std::is_same_v<T, Field>;
+    if constexpr (described<T>)
+        for_each_field<T>([&](char const*, auto pointer) {
+            any |= holds<Field, std::remove_reference_t<decltype(std::declval<T&>().*pointer)>>();
+        });
+    return any;
+}
 
 template <class T> struct_part const& struct_of() {
+    static_assert(!holds<bounded_counter, T>() || !holds<expiry, T>(),
+                  "an object with a bounded_counter cannot end by an expiry: rights to spend may be at nodes that are away");
     static struct_part const one = [] {
         std::vector<struct_part::member> members;
         add_members<T>(members, "", 0);
@@ -111,18 +124,8 @@ template <class T> struct_part const& struct_of() {
     return one;
 }
 
-/// A bounded counter is in it.
-template <class T> constexpr bool holds_rights() {
-    bool any = std::is_same_v<T, bounded_counter>;
-    if constexpr (described<T>)
-        for_each_field<T>([&](char const*, auto pointer) {
-            any |= holds_rights<std::remove_reference_t<decltype(std::declval<T&>().*pointer)>>();
-        });
-    return any;
-}
-
 template <class T> part const& part_of() {
-    static_assert(!holds_rights<T>(), "a bounded_counter cannot lie below a map: erasing its key would take rights away that "
+    static_assert(!holds<bounded_counter, T>(), "a bounded_counter cannot lie below a map: erasing its key would take rights away that "
                                       "are spent elsewhere; give it an object of its own and keep the object's key");
     static_assert(field_type<T> || described<T>,
                   "a map's children are fields or described structs: latest<T>, counter, flag, set<T>, map<K, V>, or a "

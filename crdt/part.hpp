@@ -9,6 +9,8 @@
 //         | R value                  last-writer-wins register
 //         | X value | N value        maximum, minimum
 //         | V value                  multi-value register
+//         | E i                      expiry
+//         | P value                  presence, of one name
 //         | S value | G value | W value   set: add wins, grow-only, remove wins
 //         | M value kind             map: key, child
 //         | { name }                 described struct; its members are in the schema of the space
@@ -22,11 +24,34 @@
 #include "field.hpp"
 #include "passage.hpp"
 #include <boost/json/fwd.hpp>
+#include <functional>
+#include <limits>
 #include <string>
+#include <vector>
 
 namespace dunlin {
 
 class struct_part;
+
+/// No deadline.
+constexpr std::int64_t never_ms = std::numeric_limits<std::int64_t>::max();
+
+/// Whose writes say a deadline: all that say the same, so that all nodes choose the same one of them.
+using deadline_setters = std::vector<dot>;
+
+/// A walk over the elements of maps that have deadlines (expiry.hpp): those whose time has come go, by an ordinary erase.
+struct ending {
+    std::int64_t since_ms, now_ms;
+    /// When an element with this deadline is to be taken away here: set by these writes, under this key.
+    std::function<std::int64_t(std::int64_t deadline_ms, deadline_setters const&, bytes_view key)> goes_at_ms; // none: only next_ms
+    std::size_t erase_max;
+    bool detached = false; // also of a value that is no object's
+    std::size_t looked = 0, erased = 0;
+    deadline_setters set_by;
+    bool over = false;               // some were over in (since, now]
+    std::int64_t next_ms = never_ms; // when the next one is over, or is to go
+    std::int64_t leases_from_ms = std::numeric_limits<std::int64_t>::min(); // what ends by a lease is not looked at before
+};
 
 class part {
 public:
@@ -44,6 +69,14 @@ public:
 
     /// Something in it is live, or will be when this turn is sealed.
     virtual bool live(void const* v) const = 0;
+    /// A deadline may lie in it, or below it.
+    virtual bool may_end() const { return false; }
+    /// When it is over, if it is something that ends, and who says so.
+    virtual std::int64_t deadline_ms(void const*, deadline_setters* = nullptr) const { return never_ms; }
+    /// It is live and not over.
+    virtual bool shows(void const* v, std::int64_t) const { return live(v); }
+    /// Elements below it, not itself.
+    virtual void end(void*, ending&) const {}
     /// Nothing in it at all, not even a residue: may be forgotten.
     virtual bool vacant(void const* v) const = 0;
 

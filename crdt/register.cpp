@@ -19,13 +19,24 @@ std::vector<bytes_view> register_body::values_of(bytes_view shown) const {
     return all;
 }
 
+std::optional<bytes_view> register_body::shown_by_lease() const {
+    if (pending() || !beside_ || !is_attached()) return std::nullopt;
+    auto now = head().up->now_ms(head());
+    if (lease_ms(at_) > now) return std::nullopt;
+    write const* best = nullptr;
+    for (auto& l : beside_->losers)
+        if (lease_ms(l.at) > now && (!best || std::pair(l.stamp, bytes_view(l.value)) > std::pair(best->stamp, bytes_view(best->value))))
+            best = &l;
+    return best ? std::optional<bytes_view>(best->value) : std::nullopt;
+}
+
 class register_part final : public part {
     using body = register_body;
     using change = body::change;
     value_access access_;
     register_view view_;
 
-    bool stamped() const { return view_ == register_view::latest; }
+    bool stamped() const { return view_ == register_view::latest || view_ == register_view::presence; }
 
     static body& at(void* v) { return *static_cast<body*>(v); }
     static body const& at(void const* v) { return *static_cast<body const*>(v); }
@@ -92,6 +103,20 @@ public:
         return x.change_ == change::none ? bool(x.at_) : x.change_ == change::written;
     }
     bool vacant(void const* v) const override { return !at(v).at_ && at(v).change_ != change::written; }
+    bool may_end() const override { return view_ == register_view::expiry || view_ == register_view::presence; }
+    std::int64_t deadline_ms(void const* v, deadline_setters* set_by) const override {
+        if (!may_end() || !live(v)) return never_ms;
+        if (view_ == register_view::presence) return lease_ms(at(v), set_by);
+        auto shown = bytes(v);
+        if (set_by) {
+            set_by->push_back(at(v).at_);
+            if (auto& b = at(v).beside_)
+                for (auto& l : b->losers)
+                    if (l.value == shown) set_by->push_back(l.at);
+        }
+        return decoder(shown).i();
+    }
+    bool shows(void const* v, std::int64_t now_ms) const override { return live(v) && deadline_ms(v, nullptr) > now_ms; }
 
     bool flush(void* v, flushing& f) const override {
         auto& x = at(v);
@@ -208,8 +233,10 @@ public:
 
     void to_json(void const* v, boost::json::value& out) const override {
         if (view_ == register_view::siblings) return all_to_json(v, out.emplace_array());
+        if (view_ == register_view::expiry && deadline_ms(v, nullptr) == never_ms) return void(out = nullptr);
+        auto other = view_ == register_view::presence ? at(v).shown_by_lease() : std::nullopt;
         if (live(v))
-            value_to_json(access_.kind, bytes(v), out);
+            value_to_json(access_.kind, other ? std::string(*other) : bytes(v), out);
         else
             out = nullptr;
     }
@@ -226,6 +253,17 @@ public:
     }
 
 private:
+    /// Of all who have announced it the longest.
+    static std::int64_t lease_ms(body const& x, deadline_setters* set_by) {
+        if (x.pending()) return never_ms;
+        auto longest = x.at_;
+        auto until = x.lease_ms(x.at_);
+        if (x.beside_)
+            for (auto& l : x.beside_->losers)
+                if (auto t = x.lease_ms(l.at); t > until) until = t, longest = l.at;
+        if (set_by) set_by->push_back(longest);
+        return until;
+    }
     void all_to_json(void const* v, boost::json::array& out) const {
         auto shown = bytes(v);
         for (auto b : at(v).values_of(shown)) value_to_json(access_.kind, b, out.emplace_back(nullptr));
@@ -240,6 +278,7 @@ private:
         bool ordered = view_ == register_view::maximum || view_ == register_view::minimum;
         if (ordered && access_.kind == 'd' && value.size() == 8 && std::isnan(bits_double(decoder(value).u64())))
             return false;
+        if (view_ == register_view::expiry && decoder(value).i() < 0) return false; // before 1970
         return check_value(access_.kind, value);
     }
     /// Of the same writer, this one or a later.

@@ -1,4 +1,4 @@
-// Register: the writes that no other has replaced. Under `latest`, `maximum`, `minimum` and `siblings`.
+// Register: the writes that no other has replaced. Under `latest`, `maximum`, `minimum`, `siblings`, `expiry`, `presence`.
 //
 //   writes    dot -> value, at most one a writer; one of them is shown, the others lie beside it
 //
@@ -9,9 +9,11 @@
 //   latest     the greatest (stamp, bytes); every write is one
 //   maximum    the greatest bytes; a write above what is shown is one          minimum   likewise below
 //   siblings   all of them; every write is one
+//   expiry     the greatest bytes; every write is one
+//   presence   as latest, of the writes whose writer is there
 //
-//   delta := u 2 * removed + written | removed x {u writer, u number} | [latest: u stamp - entry's stamp] [value]
-//   state := u n, n x {u writer, u number, [latest: u stamp], value}
+//   delta := u 2 * removed + written | removed x {u writer, u number} | [R, P: u stamp - entry's stamp] [value]
+//   state := u n, n x {u writer, u number, [R, P: u stamp], value}
 //
 // Bytes of values compare as the values do, so no view needs to know T.
 // Size    32 bytes and the value; 48 and the bytes for each write beside it, and 64 for the first.
@@ -20,11 +22,12 @@
 #pragma once
 #include "part.hpp"
 #include "value.hpp"
+#include <optional>
 
 namespace dunlin {
 
 /// The letter of the kind.
-enum class register_view : char { latest = 'R', maximum = 'X', minimum = 'N', siblings = 'V' };
+enum class register_view : char { latest = 'R', maximum = 'X', minimum = 'N', siblings = 'V', expiry = 'E', presence = 'P' };
 
 /// How a register reaches a value whose type it does not know.
 struct value_access {
@@ -71,6 +74,13 @@ protected:
     register_body(register_body&&) noexcept = default;
 
     bool pending() const { return change_ != change::none; }
+    /// Of a presence: the value beside the greatest stamp's whose writer is there while that one's is not; else none.
+    std::optional<bytes_view> shown_by_lease() const;
+    std::int64_t lease_ms(dot of) const { return is_attached() ? head().up->lease_ms(head(), of.slot()) : never_ms; }
+    /// What is there is said again, by the entry that is being made.
+    void say_again() {
+        if (!pending() && at_) change_ = change::written;
+    }
     bool holds_nothing() const { return pending() ? change_ == change::erased : !at_; }
     /// All that is kept, each value once, in the order of their bytes. `shown`: those of the face's value, where it
     /// holds it exactly.
@@ -83,11 +93,15 @@ protected:
         value = std::move(with);
         change_ = change::written;
     }
-    template <class T> void reset_of(T& value) {
+    /// The value stays for an undo, and is not looked at.
+    template <class T> void forget(T& value) {
         note(value);
+        change_ = change::erased;
+    }
+    template <class T> void reset_of(T& value) {
+        forget(value);
         // Nobody reads a field that this program does not have; nobody notes its old value for an undo either.
         if constexpr (!std::same_as<T, raw_value>) value = T();
-        change_ = change::erased;
     }
     template <class T> void note(T& value) {
         if (!touch()) return;

@@ -2,6 +2,7 @@
 #include "bounded_counter.hpp"
 #include "counter.hpp"
 #include "disable_wins_flag.hpp"
+#include "expiry.hpp"
 #include "flag.hpp"
 #include "latest.hpp"
 #include "map.hpp"
@@ -65,6 +66,10 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
         return rest.remove_prefix(1), &flag::of();
     case 'D':
         return rest.remove_prefix(1), &disable_wins_flag::of();
+    case 'E':
+        if (rest.size() < 2 || rest[1] != 'i') break;
+        return rest.remove_prefix(2), &expiry::of();
+    case 'P':
     case 'R':
     case 'X':
     case 'N':

@@ -1,4 +1,6 @@
 #include "struct.hpp"
+#include "expiry.hpp"
+#include "mutant.hpp"
 #include "value.hpp"
 #include <boost/json/value.hpp>
 
@@ -15,6 +17,8 @@ struct_part::struct_part(std::string name, std::size_t size, void (*maker)(void*
     std::sort(members_.begin(), members_.end(), [](auto& a, auto& b) { return a.id < b.id; });
     for (std::size_t k = 1; k < members_.size(); ++k)
         require(members_[k - 1].id != members_[k].id, "two fields of one struct have the same 32-bit id; rename one");
+    may_end_ = false; // what the program does not know is looked at in its extras
+    for (auto& m : members_) may_end_ = may_end_ || m.type->may_end();
 }
 
 struct_part::member const* struct_part::find(std::uint32_t id) const {
@@ -53,6 +57,48 @@ bool struct_part::live(void const* v) const {
     return any;
 }
 
+bool struct_part::is_deadline(part const& p) { return &p == &expiry::of(); }
+
+std::int64_t struct_part::deadline_ms(void const* v, deadline_setters* set_by) const {
+    auto first = never_ms;
+    if (!may_end_ && !unknown(v)) return first;
+    each(v, [&](part const& p, void* x) {
+        if (!is_deadline(p)) return;
+        if (auto at = p.deadline_ms(x); at < first) {
+            first = at;
+            if (set_by) set_by->clear(), p.deadline_ms(x, set_by);
+        }
+    });
+    return first;
+}
+
+bool struct_part::shows(void const* v, std::int64_t now_ms) const {
+    if (!may_end_ && !unknown(v)) return live(v);
+    if (deadline_ms(v) <= now_ms) return false;
+    bool any = false;
+    each(v, [&](part const& p, void* x) { any = any || (!is_deadline(p) && p.shows(x, now_ms)); });
+    return any;
+}
+
+void struct_part::end(void* v, ending& e) const {
+    each(v, [&](part const& p, void* x) {
+        if (p.may_end()) p.end(x, e);
+    });
+}
+
+void struct_part::begin_anew(void* v) const {
+    erase(v);
+    // Said, and not only left out: the old deadline may be said again by somebody for whom it is not over.
+    for (auto& m : members_)
+        if (is_deadline(*m.type)) static_cast<expiry*>(at(v, m.offset))->never();
+}
+
+bool struct_part::has_begun(void const* v) const {
+    bool any = false;
+    each(v, [&](part const& p, void* x) { any = any || (is_deadline(p) ? p.deadline_ms(x) != never_ms : p.live(x)); });
+    return any;
+}
+
 bool struct_part::vacant(void const* v) const {
     bool all = true;
     each(v, [&](part const& p, void* x) { all = all && p.vacant(x); });
@@ -81,6 +127,7 @@ bool struct_part::flush(void* v, flushing& f) const {
         else
             f.out.resize(before);
     };
+    auto from = f.out.size();
     auto x = erased || h.dirty & header::extras_left ? unknown(v) : nullptr;
     auto other = x ? x->begin() : std::vector<extras::item>::const_iterator();
     auto one_unknown = [&](extras::item const& i) {
@@ -97,6 +144,7 @@ bool struct_part::flush(void* v, flushing& f) const {
     }
     for (; x && other != x->end(); ++other) one_unknown(*other);
     if (x) x->tidy();
+    if (said && !erased) say_deadline(v, f, from, one);
     f.erased = below;
     f.more = left;
     h.dirty = left;
@@ -105,10 +153,43 @@ bool struct_part::flush(void* v, flushing& f) const {
     return true;
 }
 
+/// Behind `from` stand members by id: the deadline joins them, unless it is among them.
+template <class One> void struct_part::say_deadline(void* v, flushing& f, std::size_t from, One one) const {
+    if ((!may_end_ && !unknown(v)) || mutant("expiry_is_not_said_again")) return;
+    std::vector<std::pair<std::uint32_t, void*>> due; // one, as a rule
+    for (auto& m : members_)
+        if (is_deadline(*m.type) && m.type->live(at(v, m.offset))) due.emplace_back(m.id, at(v, m.offset));
+    if (auto x = unknown(v))
+        for (auto& i : *x)
+            if (is_deadline(*i.type) && i.type->live(i.value)) due.emplace_back(i.id, i.value);
+    for (auto [id, x] : due) {
+        decoder in(f.out.view().substr(from));
+        auto place = from;
+        bool is_said = false;
+        while (!in.done()) {
+            auto other = in.u32();
+            if (other >= id) {
+                is_said = other == id;
+                break;
+            }
+            in.bytes();
+            place = f.out.size() - in.left();
+        }
+        if (is_said) continue;
+        static_cast<expiry*>(x)->say_again();
+        auto end = f.out.size();
+        one(id, expiry::of(), x);
+        auto& b = f.out.buffer();
+        std::rotate(b.begin() + std::ptrdiff_t(place), b.begin() + std::ptrdiff_t(end), b.end());
+    }
+}
+
 std::size_t struct_part::weigh(void const* v) const {
     auto& h = head(const_cast<void*>(v));
     std::size_t bytes = 16;
     if (h.dirty & header::erased) bytes += removal_bytes(*this, v);
+    for (auto& m : members_)
+        if (is_deadline(*m.type)) bytes += 32 + removal_bytes(*m.type, at(v, m.offset)); // it is said again
     each(v, [&](part const& p, void const* x) { bytes += p.weigh(x) + 16; });
     return bytes;
 }

@@ -39,6 +39,15 @@ public:
     void destroy(void* v) const override { destroy_(v); }
     void attach(void* v, header& h, unsigned member) const override;
     bool live(void const* v) const override;
+    bool may_end() const override { return may_end_; }
+    /// By expiries among its members; of several the earliest.
+    std::int64_t deadline_ms(void const* v, deadline_setters* set_by = nullptr) const override;
+    /// All of it goes, by this turn, and with it the deadline: what is written now has none until one is set.
+    void begin_anew(void* v) const;
+    /// Since begin_anew something is held again, or a deadline was set.
+    bool has_begun(void const* v) const;
+    bool shows(void const* v, std::int64_t now_ms) const override;
+    void end(void* v, ending& e) const override;
     bool vacant(void const* v) const override;
     bool flush(void* v, flushing& f) const override;
     std::size_t weigh(void const* v) const override;
@@ -68,11 +77,14 @@ private:
     void (*make_)(void*);
     void (*destroy_)(void*);
     std::vector<member> members_;
+    bool may_end_;
 
     member const* find(std::uint32_t id) const;
     template <class F> void each(void const* v, F f) const; // f(part, value) over members and extras
     static header& head(void const* v) { return const_cast<header*>(static_cast<header const*>(v))[-1]; }
     static extras* unknown(void const* v, bool make = false);
+    static bool is_deadline(part const& p);
+    template <class One> void say_deadline(void* v, flushing& f, std::size_t from, One one) const;
 };
 
 } // namespace dunlin

@@ -182,13 +182,30 @@ void node_body::stop(done_handler handler) {
     if (stopped_ && !stopping) return answer_all(stopping_, {});
     if (stopping) return;
     stopped_ = true;
-    stop_links([this, weak = weak_from_this()] {
+    leave_spaces([this, weak = weak_from_this()] {
         auto self = weak.lock();
         if (!self) return;
-        mend_file([this, weak] {
-            if (auto alive = weak.lock()) seal_spaces();
+        stop_links([this, weak] {
+            auto alive = weak.lock();
+            if (!alive) return;
+            mend_file([this, weak] {
+                if (auto still = weak.lock()) seal_spaces();
+            });
         });
     });
+}
+
+void node_body::leave_spaces(std::function<void()> then) {
+    auto left = std::make_shared<std::size_t>(spaces_.size() + 1);
+    auto gone = [left, then] {
+        if (--*left == 0) then();
+    };
+    for (auto& [name, s] : spaces_)
+        boost::asio::post(s->executor(), [s = s, gone, to = executor_] {
+            if (!s->stopped()) s->leave();
+            boost::asio::post(to, gone);
+        });
+    gone();
 }
 
 /// Then the file may be closed: all that they have is queued for it.

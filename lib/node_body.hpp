@@ -87,6 +87,7 @@ private:
     void close_file();
     store_options file_options() const;
     void start_spaces(std::shared_ptr<file_content> const& found);
+    void leave_spaces(std::function<void()> then);
     void seal_spaces();
     // node_links.cpp
     void start_links();

@@ -333,7 +333,7 @@ void node_body::get(std::string const& type, std::string const& key, std::functi
         if (!t) return reply("{\"error\":\"no object of this type is known here\"}");
         main->open(*t, key, [main, reply](boost::system::error_code ec, object* o) {
             if (ec) return reply("{\"error\":\"" + ec.message() + "\"}");
-            reply(o->live() ? object_json(*o) : "null");
+            reply(o->shows() ? object_json(*o) : "null");
             main->unpin(*o);
         });
     });

@@ -28,10 +28,30 @@ std::size_t object::bytes() const {
            (key.size() > 15 ? key.size() + 16 : 0);
 }
 
-void object::touched(header&) { space.touched(*this); }
+void object::touched(header&) { beginning_ ? space.begins_anew(*this) : space.touched(*this); }
 void object::rights_changed(header&) { space.rights_changed(*this); }
-std::int64_t object::now_ms(header&) { return space.time().wall_now().count(); }
-undo_log* object::undo(header&) { return space.undo(); }
+std::int64_t object::now_ms() const { return space.time().wall_now().count(); }
+std::int64_t object::now_ms(header&) { return now_ms(); }
+std::int64_t object::lease_ms(header&, std::uint32_t writer) { return space.lease_ms(writer); }
+void object::announced(header&) { space.announced(); }
+undo_log* object::undo(header&) { return beginning_ ? past.get() : space.undo(); }
+
+void object::begin_anew() {
+    if (in_turn || !is_over() || !space.may_begin_anew(*this)) return;
+    past = std::make_unique<undo_log>();
+    past_kept = false;
+    beginning_ = true;
+    made_by->begin_anew(value());
+    beginning_ = false;
+}
+
+bool object::was_only_looked_at() const { return past && !past_kept && !made_by->has_begun(value()); }
+
+void object::take_past_back() {
+    auto log = std::move(past);
+    for (; !log->empty(); log->pop_back()) log->back()->undo();
+    made_by->rollback(value());
+}
 
 extras* object::unknown(header&, bool make) {
     if (!extra && make) extra = std::make_unique<extras>();

@@ -37,6 +37,7 @@ struct object_type {
     std::size_t resident = 0;
     bool holds_rights = false;       // it has bounded counters, as far as this program or the schema says
     std::vector<std::size_t> rights; // where they lie in the program's struct
+    bool may_end = false, may_end_below = false; // deadlines (crdt/expiry.hpp) may lie in it; in elements of its maps
     struct order;
     std::shared_ptr<order> by_hash; // its objects in memory
 };
@@ -74,6 +75,8 @@ public:
     std::size_t counted_bytes = 0;
     std::vector<object_watch*>* watches = nullptr;
     std::unique_ptr<extras> extra;
+    std::unique_ptr<undo_log> past; // what it held when this turn, after its deadline, began to use it
+    bool past_kept = false;         // it was erased since: that is a change, whatever is in it
     std::unique_ptr<std::string> records; // of a large object: what its stored state lacks, if that is less to write
 
     static object* make(space_body& s, object_type& t, std::string_view key);
@@ -84,6 +87,14 @@ public:
     void const* value() const { return const_cast<object*>(this)->value(); }
     part const& fields() const { return *made_by; }
     bool live() const { return made_by->live(value()); }
+    /// Live, and its deadline has not passed.
+    bool shows() const { return made_by->may_end() || extra ? made_by->shows(value(), now_ms()) : live(); }
+    bool is_over() const { return (made_by->may_end() || extra) && made_by->deadline_ms(value()) <= now_ms(); }
+    /// Whoever uses it after its deadline finds it empty. Nothing is said of that unless something is written in this turn.
+    void begin_anew();
+    bool was_only_looked_at() const;
+    void take_past_back();
+    std::int64_t now_ms() const;
     std::size_t bytes() const;
 
     void touched(header& of) override;
@@ -91,8 +102,12 @@ public:
     extras* unknown(header& of, bool make) override;
     void rights_changed(header& of) override;
     std::int64_t now_ms(header& of) override;
+    std::int64_t lease_ms(header& of, std::uint32_t writer) override;
+    void announced(header& of) override;
 
 private:
+    bool beginning_ = false;
+
     object(space_body& s, object_type& t, std::string_view k);
     ~object() = default;
 };

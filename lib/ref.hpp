@@ -18,6 +18,8 @@ template <class T> struct key {
 std::string object_json(object const& o);
 /// Member by member, values without links.
 void copy_fields(struct_part const& type, void const* from, void* to);
+/// Of a copy: elements whose deadline has passed.
+void drop_over(struct_part const& type, void* copy, std::int64_t now_ms);
 
 template <class T> class ref {
     std::shared_ptr<space_body> space_;
@@ -40,11 +42,15 @@ public:
     }
 
     explicit operator bool() const { return object_; }
-    T* operator->() const { return static_cast<T*>(object_->value()); }
-    T& operator*() const { return *static_cast<T*>(object_->value()); }
+    /// Of an object whose deadline (crdt/expiry.hpp) has passed: empty; with the first change a new one begins.
+    T* operator->() const {
+        if (holds<expiry, T>() || object_->extra) object_->begin_anew();
+        return static_cast<T*>(object_->value());
+    }
+    T& operator*() const { return *operator->(); }
     std::string const& key() const { return object_->key; }
-    /// Something in it is live.
-    bool exists() const { return object_->live(); }
+    /// Something in it is live, and it is not over.
+    bool exists() const { return object_->shows(); }
     /// This node knew all that the cluster knew when it asked: what is not here is not there.
     bool synced() const { return space_->synced(); }
     /// A change of the turn, like any other: what is not seen here stays.
@@ -73,7 +79,9 @@ public:
     T snapshot() const {
         space_->seal();
         T copy;
+        if (object_->is_over()) return copy;
         copy_fields(struct_of<T>(), object_->value(), &copy);
+        drop_over(struct_of<T>(), &copy, object_->now_ms());
         return copy;
     }
     std::string json() const { return object_json(*object_); }

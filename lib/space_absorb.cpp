@@ -12,6 +12,10 @@ bool space_body::add_line(bytes_view text) {
     if (!read_line(text, l) || !shapes_.add(l.type, l.name, l.kind)) return false;
     if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
         if (auto t = find_type(l.type)) t->holds_rights = true;
+    auto part = shapes_.kind(l.kind);
+    auto below = part->nested();
+    if (below) structs_in_[below->name()].emplace(l.type);
+    if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));
     return true;
 }
 
@@ -143,6 +147,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
             return true;
         }
         if (unknown) return true;
+        if (type.may_end) endings_.cold_waits();
         (row ? replayed_ : cold_).add(type_number(type), one.key, record_of(e, body, one.delta, row), position);
         if (!row && type.holds_rights && loading_.size() < 1024 && rights::wishes(type, shapes_, one.delta))
             open(type, std::string(one.key), [this, self = weak_from_this()](boost::system::error_code, object* found) {
@@ -161,7 +166,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
 
 void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
     if (!o.watches && o.type->watches.empty()) return;
-    change_record c{o.key, members, !o.live(), remote, at};
+    change_record c{o.key, members, !o.shows(), remote, at};
     bool saved = is_saved(at);
     auto note = [&](object_watch* w) {
         w->note(c, saved);
@@ -178,7 +183,7 @@ void space_body::tell_cold(object_type& type, change_record c) {
     open(type, key, [this, self = weak_from_this(), &type, c = std::move(c)](boost::system::error_code, object* o) mutable {
         auto alive = self.lock();
         if (!alive || stopped_) return;
-        if (o) c.erased = !o->live();
+        if (o) c.erased = !o->shows();
         for (auto w : type.watches) w->note(c, is_saved(c.last)), touched_watches_.push_back(w);
         if (o) unpin(*o);
         ring_watches();

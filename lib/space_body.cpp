@@ -14,8 +14,9 @@ std::string view_of_writer(writer_id const& w) {
 }
 
 space_body::space_body(space_setup setup)
-    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this) {
+    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this), endings_(*this), leases_(*this) {
     auto& type = type_of(struct_of<schema_object>(), true);
+    type_of(struct_of<runs_object>(), true);
     type.described = true;
     for (auto& l : schema_lines(struct_of<schema_object>())) add_line(l);
 }
@@ -25,7 +26,7 @@ void space_body::own(writer_id const& w) {
     self_ = table_.intern(w);
     machine_.emplace(*this, w);
     if (setup_.alone) machine_->set_synced();
-    if (!store_) take_schema(*local(*find_type(schema_name), schema_key));
+    if (!store_) take_schema(*local(*find_type(schema_name), schema_key)), leases_.start(*local(*find_type(leases::type_name), leases::key));
 }
 
 space_body::~space_body() {
@@ -128,13 +129,20 @@ void space_body::start(std::function<void()> done) {
         else if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name))
             clear_staging([](bool) {});
         if (rows_mislead()) machine_->want_state();
-        done();
+        endings_.start();
+        open(*find_type(leases::type_name), leases::key, [this, self, done](boost::system::error_code, object* runs) {
+            auto still = self.lock();
+            if (!still || stopped_) return;
+            if (!runs) runs = &make_object(*find_type(leases::type_name), leases::key), pin(*runs);
+            leases_.start(*runs);
+            done();
+        });
     });
 }
 
 void space_body::stop() {
     if (stopped_) return;
-    rights_.stop();
+    rights_.stop(), endings_.stop(), leases_.stop();
     if (!in_atomic_) seal();
     stopped_ = true;
     tick_->cancel();
@@ -204,10 +212,12 @@ void space_body::schedule_tick() {
 
 void space_body::peer_up(peer_number p, node_id const& node, bool counted) {
     ++peers_;
+    endings_.contact_changed();
     if (!stopped_ && machine_) machine_->peer_up(p, node, counted, now(), actions_), act(now());
 }
 void space_body::peer_down(peer_number p) {
     --peers_;
+    endings_.contact_changed();
     if (!stopped_ && machine_) machine_->peer_down(p, now(), actions_), act(now());
 }
 void space_body::congested(peer_number p, bool is) {

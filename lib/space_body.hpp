@@ -8,14 +8,16 @@
 // anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
 // the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
 // it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
-// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights
+// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights, _ends
 // Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
 #pragma once
 #include "../crdt/stamp.hpp"
 #include "../net/replication.hpp"
 #include "cold.hpp"
+#include "endings.hpp"
 #include "entry_log.hpp"
 #include "error.hpp"
+#include "leases.hpp"
 #include "object.hpp"
 #include "object_state.hpp"
 #include "rights.hpp"
@@ -114,6 +116,28 @@ public:
     void put_all_back();
     /// So many other members with a file the roster names.
     void members_are(std::size_t others);
+
+    // ---- what ends (endings.hpp, space_ends.cpp)
+    /// Not where another space's atomic looks at it, nor where no entry could say what it takes away.
+    bool may_begin_anew(object& o) const;
+    /// As touched, but that nothing is refused: it may be that it is only looked at.
+    void begins_anew(object& o);
+    bool names_too_many(object const& o) const;
+    /// So many there may be who take something away.
+    std::size_t members() const;
+    bool reaches_members() const;
+    bool is_linked(node_id const& node) const { return machine_ && machine_->is_linked(node); }
+    void tell_over(object& o);
+    std::int64_t lease_ms(std::uint32_t writer) const { return leases_.of(writer); }
+    void announced() { leases_.announced(); }
+    void leave();
+    bool is_runs(object const& o) const { return leases_.is(o); }
+    void end_step();
+    /// Null: the file cannot be read just now.
+    void find_due(due_query query, std::function<void(std::vector<due_item> const*)> done);
+    void load_due(due_item const& item, std::function<void()> done);
+    std::vector<type_and_key> cold_that_ends();
+    void load_cold(type_and_key const& name, std::function<void()> done);
 
     // ---- waiting
     void wait_saved(dot d, done_handler handler);
@@ -244,6 +268,8 @@ private:
     std::map<std::string, std::unique_ptr<object_type>, std::less<>> types_;
     std::vector<object_type*> type_at_; // by number in cold_: order of creation
     std::set<std::string, std::less<>> with_rights_; // types that the schema says have bounded counters
+    std::set<std::string, std::less<>> with_ends_;   // or deadlines, at some depth
+    std::map<std::string, std::set<std::string, std::less<>>> structs_in_; // by struct: those that have maps of it
     boost::unordered_flat_set<object*, object_hash_of, object_equal> objects_;
     used_list used_;
     unsaved_list unsaved_;
@@ -323,7 +349,13 @@ private:
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 
     rights rights_;
+    endings endings_;
+    leases leases_;
+    void deadlines_changed(object& o);
 
+    void tell_of_ends(object_type& type) const;
+    void has_ends(std::string const& type);
+    std::int64_t first_deadline_ms(object const& o) const;
     void rows_moved();
     static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
@@ -332,6 +364,8 @@ private:
     static constexpr std::size_t writers_named_max = 32768;   // by an atomic: 768 KiB of its entry
     static constexpr std::size_t one_entry = ~std::size_t(0); // whatever its size
     bool names_too_many() const;
+    void take_in_turn(object& o);
+    void drop_what_was_looked_at();
     std::uint64_t publish_own(entry_builder& built);
     std::uint64_t seal_turn(std::size_t bytes);
     std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);

@@ -77,6 +77,7 @@ void space_body::committed() {
 }
 
 void space_body::mark_dirty(object& o, std::uint64_t position) {
+    if (o.type->may_end) deadlines_changed(o);
     if (!store_ || o.dirty || is_unknown(o)) return; // what is in its row is not to be overwritten
     o.dirty = true;
     o.since = position;
@@ -109,7 +110,9 @@ void space_body::note_record(object& o, bool was_dirty, entry const& e, entry_bo
 void space_body::write_whole(object& o, std::function<void(write_result const&)> answer) {
     auto state = encode_object(o, table_, disk_names());
     if (state.size() > o.counted_bytes) count_bytes(o); // it has grown, pinned all the time
-    store_->write(state_write{name_of(*o.type, o.key), std::move(state)}, std::move(answer));
+    auto ends = first_deadline_ms(o);
+    endings_.row_ends(ends);
+    store_->write(state_write{name_of(*o.type, o.key), std::move(state), ends}, std::move(answer));
 }
 
 void space_body::save_state(object& o, std::function<void(write_result const&)> done) {
@@ -132,9 +135,11 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
     };
     if (o.fields().vacant(o.value()))
         store_->write(erase_write{name_of(*o.type, o.key)}, std::move(answer));
-    else if (auto records = std::exchange(o.records, nullptr))
-        store_->write(delta_write{name_of(*o.type, o.key), std::move(*records), 0}, std::move(answer));
-    else
+    else if (auto records = std::exchange(o.records, nullptr)) {
+        auto ends = first_deadline_ms(o);
+        endings_.row_ends(ends);
+        store_->write(delta_write{name_of(*o.type, o.key), std::move(*records), 0, ends}, std::move(answer));
+    } else
         write_whole(o, std::move(answer));
 }
 

@@ -26,7 +26,7 @@ std::shared_ptr<object> space_body::temporary(object_type& type, std::string_vie
 std::shared_ptr<object> space_body::staged_object(object_type& type, std::string const& key, object_state const& theirs) {
     auto o = temporary(type, key);
     auto names = store_ ? disk_names() : full_names(table_);
-    bool whole = theirs.is == presence::present &&
+    bool whole = theirs.is == row_presence::present &&
                  (theirs.state.empty() || decode_object(*o, theirs.state, names, self_, shapes_)) &&
                  apply_records(*o, theirs.deltas);
     return whole ? o : nullptr;
@@ -60,7 +60,7 @@ void space_body::join_again() {
         back(self, [this, self, ec, shared] {
             auto alive = self.lock();
             if (!alive || stopped_ || ec) return;
-            if (shared->is == presence::present) {
+            if (shared->is == row_presence::present) {
                 auto o = staged_object(*schema_->type, schema_key, *shared);
                 if (!o) return lose_join("the staged schema cannot be read");
                 for (auto l : static_cast<schema_object*>(o->value())->lines) add_line(l);
@@ -111,13 +111,13 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
     std::map<type_and_key, object_state*> staged_here;
     for (auto& i : theirs.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.object.is != presence::present) return lose_join("a staged row is damaged");
+        if (i.object.is != row_presence::present) return lose_join("a staged row is damaged");
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         staged_here[{&type, i.key}] = &i.object;
     }
     for (auto& i : own.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.object.is == presence::damaged) staged_->damaged.insert(i.hash);
+        if (i.object.is == row_presence::damaged) staged_->damaged.insert(i.hash);
         if (!is_named(i)) continue;
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         if (find(type, i.key)) continue;
@@ -142,7 +142,7 @@ void space_body::join_rows(list_page const& own, list_page&& theirs) {
 /// Of an object for which no row was listed: absent, or damaged, its name included.
 object_state space_body::no_row(type_and_key const& name) const {
     object_state row;
-    if (staged_->damaged.contains(object_hash(name.type->name, name.key))) row.is = presence::damaged;
+    if (staged_->damaged.contains(object_hash(name.type->name, name.key))) row.is = row_presence::damaged;
     return row;
 }
 
@@ -169,7 +169,7 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     auto o = temporary(type, key);
     bool behind = joins_over_behind();
     // Of what was unknown once, what waited for it is gone, though its row may be readable by now.
-    bool whole = !behind && row.is != presence::damaged && (!unknown_.contains({&type, key}) || mutant("recovery_trusts_a_row_again")) &&
+    bool whole = !behind && row.is != row_presence::damaged && (!unknown_.contains({&type, key}) || mutant("recovery_trusts_a_row_again")) &&
                  (row.state.empty() || decode_object(*o, row.state, disk_names(), self_, shapes_)) &&
                  apply_records(*o, row.deltas) && apply_records(*o, old.records, row.upto) &&
                  apply_records(*o, waiting.records);
@@ -188,12 +188,15 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     joining j{whole ? heads_.applied() : nothing, reached, self_};
     type.part->join(o->value(), other ? other->value() : nullptr, j);
     if (o->fields().vacant(o->value())) {
-        if (row.is != presence::absent) write_row(type, key, erase_write{name_of(type, key)});
+        if (row.is != row_presence::absent) write_row(type, key, erase_write{name_of(type, key)});
         return;
     }
     auto state = encode_object(*o, table_, disk_names());
     bool same = whole && row.deltas.empty() && old.records.empty() && waiting.records.empty() && state == row.state;
-    if (!same) write_row(type, key, state_write{name_of(type, key), std::move(state)});
+    if (same) return;
+    auto ends = first_deadline_ms(*o);
+    endings_.row_ends(ends);
+    write_row(type, key, state_write{name_of(type, key), std::move(state), ends});
 }
 
 /// Lost, or done.
@@ -294,8 +297,10 @@ void space_body::switch_state() {
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
     for (auto o : residents)
         if (!mutant("watch_is_not_told_of_a_state")) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
-    for (auto o : residents)
+    for (auto o : residents) {
         if (o->type->holds_rights) rights_.heard(*o, true);
+        if (o->type->may_end) deadlines_changed(*o);
+    }
     ring_watches();
     if (on_entry) on_entry(true);
     end_joining(true);

@@ -8,6 +8,11 @@ namespace dunlin {
 
 std::string object_json(object const& o) {
     boost::json::value v;
+    if (o.is_over()) { // empty, until it begins anew
+        std::unique_ptr<object, void (*)(object*)> nothing(object::make(o.space, *o.type, o.key), object::destroy);
+        nothing->fields().to_json(nothing->value(), v);
+        return boost::json::serialize(v);
+    }
     o.fields().to_json(o.value(), v);
     return boost::json::serialize(v);
 }
@@ -27,6 +32,13 @@ void copy_fields(struct_part const& type, void const* from, void* to) {
         loading l{in, slots, writers::none};
         m.type->decode(static_cast<char*>(to) + m.offset, l);
     }
+}
+
+void drop_over(struct_part const& type, void* copy, std::int64_t now_ms) {
+    ending e{now_ms, now_ms, [](std::int64_t at, deadline_setters const&, bytes_view) { return at; }, ~std::size_t(0)};
+    e.detached = true;
+    for (auto& m : type.members())
+        if (m.type->may_end()) m.type->end(static_cast<char*>(copy) + m.offset, e);
 }
 
 /// What was there when it was asked for; changes that arrive meanwhile may be in it, and are not waited for.
@@ -100,7 +112,7 @@ void space_body::rows_moved() {
 
 /// A damaged row may lie about its name as well; then its hash tells.
 bool space_body::is_named(list_item const& i) const {
-    if (i.object.is != presence::damaged) return true;
+    if (i.object.is != row_presence::damaged) return true;
     auto name = i.type ? store_->name(name_kind::type, i.type) : std::string();
     return !name.empty() && !i.key.empty() && object_hash(name, i.key) == i.hash;
 }
@@ -115,7 +127,7 @@ void space_body::page_of(object_type* type, std::int64_t after, std::size_t limi
         bool named = is_named(i);
         auto t = named ? &make_type(store_->name(name_kind::type, i.type), nullptr, false) : nullptr;
         if (t && find(*t, i.key)) continue;
-        if (!t || i.object.is == presence::damaged) {
+        if (!t || i.object.is == row_presence::damaged) {
             bad = node_errc::object_unknown;
             t ? now_unknown(*t, i.key) : machine_->want_state();
             continue;
@@ -160,7 +172,7 @@ void space_body::list(
                 [done, to = setup_.executor, file = has_file()](auto ec, auto const& objects, std::int64_t last, bool end) {
                     std::vector<std::string> keys;
                     for (auto& o : objects)
-                        if (o->live()) keys.push_back(o->key);
+                        if (o->shows()) keys.push_back(o->key);
                     // Not inside, where copies of what lies in the file may be alive: who is answered may use their type
                     // for the first time, and it gets another part then.
                     if (!file) return done(ec, std::move(keys), last, end);

@@ -23,6 +23,7 @@ object_type& space_body::make_type(std::string_view name, struct_part const* par
     t->known = known;
     if (known) t->rights = rights::counters_in(*t->part);
     t->holds_rights = !t->rights.empty() || with_rights_.contains(name);
+    tell_of_ends(*t);
     t->by_hash = std::make_shared<object_type::order>();
     return *types_.emplace(t->name, std::move(t)).first->second;
 }
@@ -64,12 +65,14 @@ void space_body::relocate(object_type& type, struct_part const& part) {
     }
     type.part = &part, type.known = true, type.rights = rights::counters_in(part);
     type.holds_rights = type.holds_rights || !type.rights.empty();
+    tell_of_ends(type);
     for (auto& k : all) {
         auto& o = make_object(type, k.key);
         require(decode_object(o, k.state, names, self_, shapes_), "an object could not be read with its own schema");
         o.writing = k.writing, o.leaving = k.leaving;
         if (k.dirty) mark_dirty(o, k.since);
         if ((o.pins = k.pins)) o.used.unlink();
+        if (type.may_end) endings_.changed(o);
     }
 }
 
@@ -89,6 +92,7 @@ object& space_body::make_object(object_type& type, std::string_view key) {
 }
 
 void space_body::forget(object& o) {
+    endings_.forget(o);
     resident_bytes_ -= o.counted_bytes;
     objects_.erase(&o);
     o.type->by_hash->list.erase(o.type->by_hash->list.iterator_to(o));
@@ -150,7 +154,9 @@ bool space_body::write_cold(cold_deltas::place const& where) {
     if (pages_read_ || rebuilding() || cold_in_flight_.size() >= 4096 || cold_in_flight_.contains(name) || loading_.contains(name)) return false;
     if (replayed_.contains(where.type, where.key)) return load_replayed(where), false;
     auto w = cold_.take(where.type, where.key);
-    write_row(type, where.key, delta_write{name_of(type, where.key), std::move(w.records), 0});
+    auto look = type.may_end ? setup_.clock->wall_now().count() + endings::blind_ms : 0;
+    endings_.row_ends(look);
+    write_row(type, where.key, delta_write{name_of(type, where.key), std::move(w.records), 0, look});
     return true;
 }
 
@@ -279,7 +285,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
     if (ec || stopped_) return finish_open(type, key, ec ? ec : make_error_code(node_errc::stopped), nullptr);
     if (auto o = find(type, key)) return finish_open(type, key, {}, o);
     if (rows_mislead() && loaded_) return finish_open(type, key, node_errc::object_unknown, nullptr);
-    if (row.is == presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
+    if (row.is == row_presence::damaged && !mutant("recovery_takes_damage_for_absence")) {
         now_unknown(type, key);
         return finish_open(type, key, node_errc::object_unknown, nullptr);
     }
@@ -299,6 +305,7 @@ void space_body::loaded(object_type& type, std::string const& key, boost::system
         require(apply_records(o, w.records), "deltas that were checked could not be applied");
         mark_dirty(o, w.since);
     }
+    if (type.may_end) endings_.changed(o);
     finish_open(type, key, {}, &o);
 }
 
@@ -356,6 +363,7 @@ void space_body::erase(object& o) {
     if (!o.fields().may_erase(o.value()))
         throw boost::system::system_error(node_errc::rights_elsewhere, o.type->name + " " + o.key);
     o.fields().erase(o.value());
+    o.past_kept = true;
 }
 
 writer_names space_body::disk_names() {

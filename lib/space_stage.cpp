@@ -48,7 +48,7 @@ object_name space_body::staging_name(object_type& type, std::string_view key) {
 void space_body::stage(object_type& type, std::string_view key, store_write&& write, staging_step& step) {
     if (!store_) {
         auto& there = staged_->objects[{&type, std::string(key)}];
-        there.is = presence::present;
+        there.is = row_presence::present;
         if (auto s = std::get_if<state_write>(&write)) there.state = std::move(s->state);
         if (auto d = std::get_if<delta_write>(&write)) there.deltas += d->deltas;
         return;

@@ -200,7 +200,7 @@ bool space_body::find_cold(std::int64_t after, std::int64_t last, list_page cons
     std::map<std::pair<std::uint32_t, std::string>, bool> seen;
     for (auto& i : page.items) {
         if (std::int64_t(i.hash) > last) break;
-        if (i.object.is == presence::damaged) return machine_->want_state(), false;
+        if (i.object.is == row_presence::damaged) return machine_->want_state(), false;
         auto& type = make_type(store_->name(name_kind::type, i.type), nullptr, false);
         seen[{i.type, i.key}] = true;
         if (find(type, i.key)) continue;

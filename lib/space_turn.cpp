@@ -30,6 +30,25 @@ void space_body::touched(object& o) {
     require(!stopped_, "a struct was changed after its node had stopped");
     only_in(*this);
     if (overloaded()) throw boost::system::system_error(node_errc::overloaded);
+    take_in_turn(o);
+}
+
+void space_body::begins_anew(object& o) { take_in_turn(o); }
+
+bool space_body::may_begin_anew(object& o) const {
+    return !stopped_ && !absorbing_ && (!atomic_now || atomic_now == this) && o.fields().may_erase(o.value()) && !names_too_many(o);
+}
+
+bool space_body::names_too_many(object const& o) const {
+    if (table_.size() <= writers_named_max) return false;
+    slot_set used;
+    o.fields().each_slot(o.value(), used);
+    std::size_t n = 0;
+    used.each([&](std::uint32_t) { ++n; });
+    return n > writers_named_max;
+}
+
+void space_body::take_in_turn(object& o) {
     if (turn_.empty()) turn_stamp_ = stamps_.next(setup_.clock->wall_now());
     if (!o.type->described) describe(*o.type);
     if (o.in_turn) return;
@@ -74,6 +93,7 @@ std::uint64_t space_body::seal() {
 
 /// The entries of the running turn: one, or more if it is larger than `bytes`. The last one's number; 0: nothing to say.
 std::uint64_t space_body::seal_turn(std::size_t bytes) {
+    drop_what_was_looked_at();
     if (turn_.empty()) return 0;
     // The schema object may have been touched after the object that needed it: it stands first.
     auto schema = std::find(turn_.begin(), turn_.end(), schema_);
@@ -104,6 +124,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     std::vector<object_type*> named;
     while (from < turn.size() && out.size() < bytes && flush_table_.slots().size() < writers_wanted) {
         auto o = turn[from];
+        o->past.reset();
         auto before = out.size();
         auto t = std::size_t(std::find(named.begin(), named.end(), o->type) - named.begin());
         if (t == named.size()) out.u(0), out.bytes(o->type->name);
@@ -215,6 +236,7 @@ bool space_body::names_too_many() const {
 }
 
 std::uint64_t space_body::commit_atomic() {
+    drop_what_was_looked_at();
     std::size_t bytes = 0;
     for (auto o : turn_) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());
     if (bytes > atomic_bytes_max || names_too_many()) {
@@ -227,6 +249,17 @@ std::uint64_t space_body::commit_atomic() {
     return seal_turn(mutant("seal_splits_atomic") ? 1 : one_entry);
 }
 
+/// Of what was over when the turn began to use it: nothing was written.
+void space_body::drop_what_was_looked_at() {
+    std::vector<object*> looked;
+    for (auto o : turn_)
+        if (o->was_only_looked_at()) looked.push_back(o);
+    if (looked.empty()) return;
+    std::erase_if(turn_, [](object* o) { return o->was_only_looked_at(); });
+    for (auto o : looked) o->take_past_back(), o->in_turn = false;
+    for (auto o : looked) unpin(*o);
+}
+
 void space_body::roll_back() {
     in_atomic_ = false;
     atomic_now = nullptr;
@@ -234,6 +267,7 @@ void space_body::roll_back() {
     auto turn = std::move(turn_);
     turn_.clear();
     for (auto o : turn) {
+        if (o->past) o->take_past_back();
         o->fields().rollback(o->value());
         o->in_turn = false;
         if (o == schema_)

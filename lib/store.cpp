@@ -51,6 +51,15 @@ void store::list(list_query query, std::function<void(error_code, list_page)> do
     });
 }
 
+void store::due(due_query query, std::function<void(error_code, std::vector<due_item>)> done) {
+    core_->submit([query, done = std::move(done)](store_file* file, error_code error) mutable -> core::completion {
+        std::vector<due_item> all;
+        if (file) all = file->due(query);
+        if (file && file->broken()) error = file->broken_reason();
+        return [done = std::move(done), error, all = std::move(all)]() mutable { done(error, std::move(all)); };
+    });
+}
+
 void store::read_rows(std::uint64_t row, std::size_t bytes_max,
                       std::function<void(error_code, std::vector<log_row>)> done) {
     core_->submit(

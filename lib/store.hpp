@@ -67,6 +67,8 @@ public:
     void write(store_write write, std::function<void(write_result const&)> done = {});
     void load(object_name object, std::function<void(error_code, object_state)> done);
     void list(list_query query, std::function<void(error_code, list_page)> done);
+    /// Objects with a deadline, the earliest first.
+    void due(due_query query, std::function<void(error_code, std::vector<due_item>)> done);
     /// Rows from `row` on, at least one if there is one.
     void read_rows(std::uint64_t row, std::size_t bytes_max,
                    std::function<void(error_code, std::vector<log_row>)> done);

@@ -73,7 +73,7 @@ struct store_connection : store_handle {
     store_statement log_insert, log_read, log_range, log_oldest, log_delete, log_cut;
     store_statement object_names, object_read, object_insert, object_update, object_erase;
     store_statement part_insert, part_read, part_erase, part_erase_all;
-    store_statement list_all, list_type, object_at;
+    store_statement list_all, list_type, list_due, object_at;
     store_statement space_put, name_put, meta_put;
     store_statement quarantine_put, quarantine_erase;
 

@@ -2,7 +2,7 @@
 // Synchronous.
 //
 //   log       id, at, heads, sum, bytes               one row for all entries of a commit, at most 256 KiB unless one
-//   write is larger object    h, type, key, upto, sum, parts, tail, state     rowid h = space | hash | slot; index
+//   write is larger object    h, type, key, upto, sum, parts, tail, state, ends   rowid h = space | hash | slot; index
 //   (type) gives listings by type in hash order part      id, h, sum, bytes                       bases above 16 KiB in
 //   pieces of 1 MiB; deltas of large objects space     n, at, sum, vector, heads               as of log row `at` name
 //   k = kind << 32 | number, sum, bytes     spaces, types, writers meta      k, sum, v                               1:
@@ -92,6 +92,7 @@ public:
     // ---- reading
     object_state load(std::uint32_t space, std::uint32_t type, std::uint64_t hash, bytes_view key);
     list_page list(list_query const& query);
+    std::vector<due_item> due(due_query const& query);
     /// row == 0 in the answer: there is no such row.
     log_row read_row(std::uint64_t row);
     /// Rows from `row` on, at least one if there is one, together at most bytes_max unless the first is larger.
@@ -146,7 +147,7 @@ private:
     bool find_slot(object_name const& object, std::int64_t& h, bool& exists);
     void erase_parts(std::int64_t h, bytes_view directory);
     std::uint64_t insert_part(std::int64_t h, bytes_view bytes);
-    void put_object(object_row const& row, bool exists);
+    void put_object(object_row const& row, bool exists, std::int64_t ends_ms);
     void must_have_changed();
     void make_sure_of_none(object_name const& object);
     void find_unsound(std::int64_t window, std::vector<object_copy>& damaged);
@@ -192,6 +193,7 @@ private:
     std::string row_bytes_; // the row being filled
     unsigned taken_ = 0;    // slots of the window that find_slot looked at
     std::string row_parts_; // directory of the object that find_slot found
+    std::int64_t row_ends_ms_ = 0; // its first deadline; 0: none
     std::vector<log_run> row_runs_;
 };
 

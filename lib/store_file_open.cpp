@@ -20,8 +20,9 @@ char const schema[] = R"(
 BEGIN IMMEDIATE;
 CREATE TABLE log(id INTEGER PRIMARY KEY, at INT NOT NULL, heads BLOB NOT NULL, sum BLOB NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE object(h INTEGER PRIMARY KEY, type INT NOT NULL, key BLOB NOT NULL, upto INT NOT NULL, sum BLOB NOT NULL,
-                    parts BLOB, tail BLOB NOT NULL, state BLOB NOT NULL);
+                    parts BLOB, tail BLOB NOT NULL, state BLOB NOT NULL, ends INT);
 CREATE INDEX object_type ON object(type);
+CREATE INDEX object_ends ON object(ends) WHERE ends IS NOT NULL;
 CREATE TABLE part(id INTEGER PRIMARY KEY, h INT NOT NULL, sum BLOB NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE space(n INTEGER PRIMARY KEY, at INT NOT NULL, sum BLOB NOT NULL, vector BLOB NOT NULL, heads BLOB NOT NULL);
 CREATE TABLE name(k INTEGER PRIMARY KEY, sum BLOB NOT NULL, bytes BLOB NOT NULL);
@@ -30,6 +31,14 @@ CREATE TABLE quarantine(id INTEGER PRIMARY KEY, h INT NOT NULL, at INT NOT NULL,
                         bytes BLOB NOT NULL);
 PRAGMA application_id = 0x64756E6C;
 PRAGMA user_version = 1;
+COMMIT;
+)";
+
+/// Of a file from before there were deadlines.
+char const with_deadlines[] = R"(
+BEGIN IMMEDIATE;
+ALTER TABLE object ADD COLUMN ends INT;
+CREATE INDEX object_ends ON object(ends) WHERE ends IS NOT NULL;
 COMMIT;
 )";
 
@@ -170,6 +179,12 @@ boost::system::error_code store_file::set_up() {
     run("PRAGMA trusted_schema = OFF");
     if (fresh_) {
         run(schema);
+        if (rc) c.run("ROLLBACK");
+    }
+    std::int64_t ends = 0;
+    if (!rc) rc = checked(c.query("SELECT count(*) FROM pragma_table_info('object') WHERE name = 'ends'", ends));
+    if (!rc && !ends) {
+        run(with_deadlines);
         if (rc) c.run("ROLLBACK");
     }
     if (!rc) rc = checked(c.prepare_all());

@@ -41,7 +41,7 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
                 continue;
             }
             if (!ours) continue;
-            found.is = presence::present;
+            found.is = row_presence::present;
             found.upto = row.upto;
             found.state = row.state;
             if (!row.parts.empty() && !read_parts(row, found))
@@ -49,14 +49,14 @@ object_state store_file::load(std::uint32_t space, std::uint32_t type, std::uint
             else
                 found.deltas += row.tail;
             if (broken_) return {};
-            if (found.is == presence::present) break;
+            if (found.is == row_presence::present) break;
         }
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), object_state();
     }
-    if (found.is == presence::absent && damaged.empty()) find_lost(window, type, seen, damaged, key);
+    if (found.is == row_presence::absent && damaged.empty()) find_lost(window, type, seen, damaged, key);
     if (!damaged.empty()) quarantine(damaged);
-    if (found.is == presence::absent && (!damaged.empty() || quarantined_.contains(window)))
-        found.is = presence::damaged;
+    if (found.is == row_presence::absent && (!damaged.empty() || quarantined_.contains(window)))
+        found.is = row_presence::damaged;
     return found;
 }
 
@@ -101,13 +101,33 @@ bool store_file::read_parts(object_row const& row, object_state& into) {
     return true;
 }
 
+std::vector<due_item> store_file::due(due_query const& query) {
+    BOOST_ASSERT(connection_ && !in_batch_);
+    std::vector<due_item> all;
+    use q(connection_->list_due);
+    q.bind(1, query.after.ends_ms).bind(2, query.after.h).bind(3, query.before_ms);
+    q.bind(4, window_of(query.space, 0)).bind(5, window_of(query.space, hash_max) | 3);
+    q.bind(6, std::uint64_t(query.count_max));
+    int rc;
+    while ((rc = q.step()) == SQLITE_ROW)
+        all.push_back({{q.integer(0), q.integer(1)}, 0, {}});
+    if (rc != SQLITE_DONE) return break_with(rc), all;
+    for (auto& item : all) { // a row that only the index knows stays without a name: list_row and load tell of it
+        use at(connection_->object_at);
+        rc = at.bind(1, item.at.h).step();
+        if (rc == SQLITE_ROW) item.type = std::uint32_t(at.integer(1)), item.key = at.blob(2);
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE) return break_with(rc), all;
+    }
+    return all;
+}
+
 /// The row under the statement goes into the page. False: it has no place there any more.
 bool store_file::list_row(list_query const& query, object_row const& row, bool sound, list_page& page,
                           std::vector<object_copy>& damaged) {
     auto hash = hash_of(row.h);
     bool full = page.items.size() >= query.count_max || page.bytes >= query.bytes_max;
     if (full && !page.items.empty() && page.items.back().hash != hash) return false;
-    object_state object{presence::present, row.upto, {}, {}};
+    object_state object{row_presence::present, row.upto, {}, {}};
     if (sound && query.states) {
         object.state = row.state;
         sound = row.parts.empty() || read_parts(row, object);
@@ -165,7 +185,7 @@ void store_file::add_marks(list_query const& query, std::uint64_t last_hash, lis
          it != quarantined_.end() && it->first <= window_of(query.space, last_hash); ++it)
         for (auto& m : it->second)
             if (!query.type || query.type == m.type)
-                page.items.push_back({m.type, hash_of(it->first), m.key, {presence::damaged, 0, {}, {}}});
+                page.items.push_back({m.type, hash_of(it->first), m.key, {row_presence::damaged, 0, {}, {}}});
     std::inplace_merge(page.items.begin(), page.items.begin() + std::ptrdiff_t(before), page.items.end(),
                        [](auto& a, auto& b) { return a.hash < b.hash; });
 }
@@ -243,7 +263,7 @@ bool store_file::quarantine(std::vector<object_copy> const& rows) {
         marks.push_back({next_mark_++, row.type, row.key});
         erase_parts(row.h, row.parts);
         if (row.bytes.empty())
-            put_object({row.h, row.type, row.key, 0, {}, {}, {}}, false); // lost: so that its index entry goes too
+            put_object({row.h, row.type, row.key, 0, {}, {}, {}}, false, 0); // lost: so that its index entry goes too
         step(use(connection_->object_erase).bind(1, row.h));
         quarantine_changed_ = true;
     }

@@ -154,12 +154,12 @@ bool store_file::find_slot(object_name const& object, std::int64_t& h, bool& exi
         taken_ |= 1u << (q.integer(0) & 3);
         if (std::uint32_t(q.integer(1)) == object.type && q.blob(2) == object.key) {
             h = q.integer(0), exists = true;
-            row_parts_ = q.blob(3);
+            row_parts_ = q.blob(3), row_ends_ms_ = q.integer(4);
             return true;
         }
     }
     if (rc != SQLITE_DONE) return false;
-    row_parts_.clear();
+    row_parts_.clear(), row_ends_ms_ = 0;
     for (unsigned slot = 0; slot < slots_a_hash; ++slot)
         if (!(taken_ >> slot & 1)) return h = window | slot, true;
     return false;
@@ -181,7 +181,8 @@ std::uint64_t store_file::insert_part(std::int64_t h, bytes_view bytes) {
     return id;
 }
 
-void store_file::put_object(object_row const& row, bool exists) {
+/// `ends` is no part of the sum: a wrong one costs a load.
+void store_file::put_object(object_row const& row, bool exists, std::int64_t ends_ms) {
     auto sum = row.sum();
     use q(exists ? connection_->object_update : connection_->object_insert);
     q.bind(1, row.h);
@@ -189,6 +190,7 @@ void store_file::put_object(object_row const& row, bool exists) {
     q.bind(4, row.upto).bind(5, view_of(sum));
     row.parts.empty() ? q.bind_null(6) : q.bind(6, row.parts);
     q.bind(7, row.tail).bind(8, row.state);
+    ends_ms ? q.bind(9, ends_ms) : q.bind_null(9);
     step(q);
     if (exists) must_have_changed();
 }
@@ -240,7 +242,7 @@ write_result store_file::apply(state_write const& w) {
         parts = encode_directory(directory);
         row.parts = parts;
     }
-    put_object(row, exists);
+    put_object(row, exists, w.ends_ms);
     lift_quarantine(w.object, exists);
     result.row = row.upto;
     return result;
@@ -314,7 +316,7 @@ write_result store_file::apply(delta_write const& w) {
     }
     parts = encode_directory(directory);
     row.parts = parts;
-    put_object(row, exists);
+    put_object(row, exists, row_ends_ms_ && w.ends_ms ? std::min(row_ends_ms_, w.ends_ms) : row_ends_ms_ + w.ends_ms);
     auto base = row.state.size() + directory.base_bytes(), deltas = row.tail.size() + directory.delta_bytes();
     result.wants_fold = deltas > std::max<std::uint64_t>(base / 2, 4096);
     result.row = row.upto;

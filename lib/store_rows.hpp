@@ -66,6 +66,7 @@ struct log_write {
 struct state_write {
     object_name object;
     std::string state;
+    std::int64_t ends_ms = 0; // the first deadline in it; 0: none
 };
 /// Deltas appended to the stored state without reading it, in log order. They delimit themselves: the reader gets all
 /// of an object's deltas in one string.
@@ -73,6 +74,7 @@ struct delta_write {
     object_name object;
     std::string deltas;
     std::uint64_t upto = 0; // last row contained; 0: everything queued before
+    std::int64_t ends_ms = 0; // to be looked at by then; 0: as before
 };
 /// Nothing is left of the object: its row goes. The entries that emptied it are queued before.
 struct erase_write {
@@ -116,10 +118,10 @@ struct write_result {
 
 /// Damaged is not absent: the row failed its checksum and lies in quarantine; the object is unknown here until a
 /// state_write.
-enum class presence : std::uint8_t { absent, present, damaged };
+enum class row_presence : std::uint8_t { absent, present, damaged };
 
 struct object_state {
-    presence is = presence::absent;
+    row_presence is = row_presence::absent;
     std::uint64_t upto = 0;
     std::string state;  // empty if only deltas were ever stored
     std::string deltas; // to be applied after state, in order
@@ -144,6 +146,22 @@ struct list_page {
     std::vector<list_item> items;
     std::size_t bytes = 0; // of keys and states
     bool end = false;
+};
+
+/// Objects with a deadline before a time, the earliest first. What they hold is not looked at: a hint, to be loaded.
+struct due_place {
+    std::int64_t ends_ms = 0, h = 0;
+};
+struct due_query {
+    std::uint32_t space = 0;
+    std::int64_t before_ms = 0;
+    due_place after; // the last one of the page before
+    std::size_t count_max = 64;
+};
+struct due_item {
+    due_place at;
+    std::uint32_t type = 0;
+    std::string key;
 };
 
 struct log_row {

@@ -126,10 +126,17 @@ std::size_t replication::counted_links() const {
     return std::size_t(std::count_if(peers_.begin(), peers_.end(), [&](auto& p) { return p.counted && p.node != own_.node; }));
 }
 
+bool replication::is_level() const {
+    return std::all_of(peers_.begin(), peers_.end(), [&](auto& p) { return p.heard && !lacks(p); });
+}
+
+bool replication::is_linked(node_id const& node) const {
+    return std::any_of(peers_.begin(), peers_.end(), [&](auto& p) { return p.node == node; });
+}
+
 bool replication::is_near(node_id const& node) const {
     auto it = holders_.find(node);
-    return (it != holders_.end() && it->second.counted) ||
-           std::any_of(peers_.begin(), peers_.end(), [&](auto& p) { return p.node == node; });
+    return (it != holders_.end() && it->second.counted) || is_linked(node);
 }
 
 std::size_t replication::witnesses(std::uint64_t number,

@@ -228,6 +228,9 @@ public:
     std::size_t witnesses(std::uint64_t number, std::vector<std::pair<std::uint32_t, std::uint64_t>> const& seen) const;
     /// Links to counted nodes.
     std::size_t counted_links() const;
+    bool is_linked(node_id const& node) const;
+    /// Everybody linked has told all that it has since, and we have it.
+    bool is_level() const;
     /// Linked to this node, or counted: what is given to it is not given to who is gone.
     bool is_near(node_id const& node) const;
     bool synced() const { return synced_; }

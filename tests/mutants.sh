@@ -38,6 +38,11 @@ rights    rights_move_before_the_disk            sim_tests   rights.*
 rights    rights_trust_whoever_has_it            net_tests   witnesses.*
 rights    protocol_tells_one_run_of_a_node       net_tests   witnesses.*
 merge     remove_wins_insert_overrules_no_erase  crdt_tests  remove_wins.*
+merge     expiry_is_not_said_again               crdt_tests  expiry.*
+merge     expiry_lets_the_old_live_on            crdt_tests  expiry.*
+ending    ending_is_everybodys                   sim_tests   expiry.*
+ending    ending_waits_for_nobody                sim_tests   expiry.*
+ending    lease_is_not_renewed                   sim_tests   presence.*
 removal   remove_wins_clear_says_nothing         crdt_tests  remove_wins.*
 removal   map_clear_keeps_residues               crdt_tests  remove_wins.*
 removal   set_erase_is_not_told                  crdt_tests  set.*

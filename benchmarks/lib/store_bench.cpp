@@ -187,7 +187,7 @@ void cold_load(benchmark::State& state) {
             n = (n * 6364136223846793005u + 1442695040888963407u);
             auto begun = steady::now();
             b.it->load(player((n >> 20) % million), [&, begun](auto, object_state found) {
-                if (found.is != presence::present) state.SkipWithError("not there");
+                if (found.is != row_presence::present) state.SkipWithError("not there");
                 us.add(bench::us_since(begun));
             });
         }

@@ -10,12 +10,14 @@
 #include <dunlin/crdt/bounded_counter.hpp>
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/disable_wins_flag.hpp>
+#include <dunlin/crdt/expiry.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
 #include <dunlin/crdt/map.hpp>
 #include <dunlin/crdt/maximum.hpp>
 #include <dunlin/crdt/object.hpp>
 #include <dunlin/crdt/once.hpp>
+#include <dunlin/crdt/presence.hpp>
 #include <dunlin/crdt/set.hpp>
 #include <dunlin/crdt/siblings.hpp>
 
@@ -105,6 +107,8 @@ class object final : public dunlin::owner {
 public:
     bool refuses = false; // the next first change of a turn throws, as in `overloaded`
     static inline std::int64_t wall_ms = 0; // what all clocks show
+    static inline std::map<writer_id, std::int64_t> leases; // until when a writer is there; for ever, if it is not in it
+    dunlin::writers const* table = nullptr;
 
     object(dunlin::struct_part const& type, std::vector<object*>* touched, dunlin::undo_log** log)
         : type_(type), touched_(touched), log_(log),
@@ -127,6 +131,10 @@ public:
     }
     dunlin::undo_log* undo(dunlin::header&) override { return log_ ? *log_ : nullptr; }
     std::int64_t now_ms(dunlin::header&) override { return wall_ms; }
+    std::int64_t lease_ms(dunlin::header&, std::uint32_t slot) override {
+        auto it = table ? leases.find(table->id(slot)) : leases.end();
+        return it == leases.end() ? dunlin::never_ms : it->second;
+    }
     dunlin::extras* unknown(dunlin::header&, bool make) override {
         if (!unknown_ && make) unknown_ = std::make_unique<dunlin::extras>();
         return unknown_.get();
@@ -153,7 +161,10 @@ public:
         : kinds_(kinds) {
         for (unsigned k = 0; k < mixed; ++k) writers_.intern(writer(100 + k));
         self_ = writers_.intern(self);
-        for (auto t : types) objects_.push_back(std::make_unique<object>(*t, &touched_, &log_));
+        for (auto t : types) {
+            objects_.push_back(std::make_unique<object>(*t, &touched_, &log_));
+            objects_.back()->table = &writers_;
+        }
     }
     replica(replica const&) = delete;
 

@@ -14,7 +14,8 @@ inline std::uint32_t const slots[writers_here] = {0, 1, 2, 3};
 /// A struct stands only below a header: here a map's.
 inline char const* const kinds[] = {"C",  "F",  "Ri",  "Ru",   "Rb",    "Rd",   "Rs",    "Ry",   "Rv",
                                     "Si", "Ss", "Sv",  "MsC",  "MuSs",  "MsMiF", "MsRv", "Ms{T}",
-                                    "D",  "Ra", "Xi",  "Ns",   "Vs",    "Gi",    "Ws",   "MsWi",  "B"};
+                                    "D",  "Ra", "Xi",  "Ns",   "Vs",    "Gi",    "Ws",   "MsWi",  "B",
+                                    "Ei", "MsEi", "MsPs"};
 
 inline shapes& known() {
     static shapes s;

@@ -209,7 +209,7 @@ struct reader final : store_sink {
     }
     void object(list_item const& i, std::uint32_t space_number) {
         auto& type = names[{name_kind::type, i.type}];
-        EXPECT_EQ(i.object.is, presence::present);
+        EXPECT_EQ(i.object.is, row_presence::present);
         EXPECT_EQ(i.hash, object_hash(type, i.key));
         file.text("object_" + number(space_number) + "_" + type + "_" + i.key,
                   "type " + number(i.type) + ", up to " + number(i.object.upto) + ", state " + sum_of(i.object.state) +

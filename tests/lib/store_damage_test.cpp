@@ -46,14 +46,14 @@ TEST(store_damage, an_object_is_unknown_and_not_absent_until_it_is_written_whole
     r.write({state_write{object("alice"), "state of alice"}, state_write{object("bob"), "state of bob"}});
     r.restart_damaged("state of alice");
     for (int again = 0; again < 2; ++again) {
-        EXPECT_EQ(load(r.file, object("alice")).is, presence::damaged);
+        EXPECT_EQ(load(r.file, object("alice")).is, row_presence::damaged);
         EXPECT_EQ(load(r.file, object("bob")).state, "state of bob");
         list_query query;
         query.space = 1, query.type = 1;
         auto page = r.file.list(query);
         ASSERT_EQ(page.items.size(), 2u);
         for (auto& item : page.items)
-            EXPECT_EQ(item.object.is, item.key == "bob" ? presence::present : presence::damaged);
+            EXPECT_EQ(item.object.is, item.key == "bob" ? row_presence::present : row_presence::damaged);
         std::vector<write_result> results;
         r.write({delta_write{object("alice"), "delta"}}, &results);
         EXPECT_EQ(results[0].error, store_errc::object_damaged) << "deltas on an unknown state";
@@ -64,7 +64,7 @@ TEST(store_damage, an_object_is_unknown_and_not_absent_until_it_is_written_whole
     EXPECT_EQ(load(r.file, object("alice")).state, "whole again");
     r.file.close();
     r.open();
-    EXPECT_EQ(load(r.file, object("alice")).is, presence::present);
+    EXPECT_EQ(load(r.file, object("alice")).is, row_presence::present);
     EXPECT_EQ(r.file.integrity_check(), "ok");
 }
 
@@ -73,11 +73,11 @@ TEST(store_damage, an_object_whose_key_is_damaged_is_unknown_too) {
     r.open();
     r.write({state_write{object("a rather long key"), "state"}});
     r.restart_damaged("a rather long key");
-    EXPECT_EQ(load(r.file, object("a rather long key")).is, presence::damaged);
+    EXPECT_EQ(load(r.file, object("a rather long key")).is, row_presence::damaged);
     r.write({state_write{object("a rather long key"), "new"}});
     EXPECT_EQ(load(r.file, object("a rather long key")).state, "new");
     r.write({erase_write{object("a rather long key")}});
-    EXPECT_EQ(load(r.file, object("a rather long key")).is, presence::absent);
+    EXPECT_EQ(load(r.file, object("a rather long key")).is, row_presence::absent);
     r.write({state_write{object("a rather long key"), "new"}});
     list_query query;
     query.space = 1;
@@ -97,7 +97,7 @@ TEST(store_damage, a_listing_finds_it_as_well) {
     int damaged = 0, present = 0;
     for (bool end = false; !end;) {
         auto page = r.file.list(query);
-        for (auto& item : page.items) ++(item.object.is == presence::damaged ? damaged : present);
+        for (auto& item : page.items) ++(item.object.is == row_presence::damaged ? damaged : present);
         end = page.end;
         if (!page.items.empty()) query.after = std::int64_t(page.items.back().hash);
     }
@@ -112,7 +112,7 @@ TEST(store_damage, a_part_of_a_large_object_makes_the_object_unknown) {
     state.replace(70'000, 9, "<in here>");
     r.write({state_write{object("big"), state}, delta_write{object("big"), std::string(5000, 'd')}});
     r.restart_damaged("<in here>");
-    EXPECT_EQ(load(r.file, object("big")).is, presence::damaged);
+    EXPECT_EQ(load(r.file, object("big")).is, row_presence::damaged);
     r.write({state_write{object("big"), "small"}});
     EXPECT_EQ(load(r.file, object("big")).state, "small");
 }
@@ -126,7 +126,7 @@ TEST(store_damage, rot_under_a_delta_is_not_covered_by_a_new_checksum) {
     r.write({delta_write{object("alice"), "delta"}, entry(1, "x")}, &results);
     EXPECT_EQ(results[0].error, store_errc::object_damaged);
     EXPECT_FALSE(results[1].error);
-    EXPECT_EQ(load(r.file, object("alice")).is, presence::damaged);
+    EXPECT_EQ(load(r.file, object("alice")).is, row_presence::damaged);
 }
 
 TEST(store_damage, a_log_row_above_the_floor_is_reported_with_its_spaces_and_the_rest_is_read) {
@@ -229,9 +229,9 @@ TEST(store_damage, no_flipped_bit_is_ever_believed) {
         for (auto& [key, state] : states) {
             auto got = load(file, object(key));
             if (file.broken()) break;
-            damaged = damaged || got.is == presence::damaged;
-            if (got.is == presence::present) { EXPECT_EQ(got.state, state) << "bit of byte " << at; }
-            EXPECT_NE(got.is, presence::absent) << "a flipped bit became an absence: byte " << at;
+            damaged = damaged || got.is == row_presence::damaged;
+            if (got.is == row_presence::present) { EXPECT_EQ(got.state, state) << "bit of byte " << at; }
+            EXPECT_NE(got.is, row_presence::absent) << "a flipped bit became an absence: byte " << at;
         }
         damaged = damaged || file.broken();
         if (!damaged) {

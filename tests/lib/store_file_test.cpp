@@ -48,9 +48,9 @@ TEST(store_file, gives_back_after_reopening_what_was_written) {
     EXPECT_EQ(o.seen.heads, (std::vector<log_run>{{1, 1, 1, 2}, {1, 1, 3, 3}}));
     EXPECT_EQ(o.seen.bytes, "aabbcc");
     auto alice = load(o.file, object("alice"));
-    EXPECT_EQ(alice.is, presence::present);
+    EXPECT_EQ(alice.is, row_presence::present);
     EXPECT_EQ(alice.state, "AA");
-    EXPECT_EQ(load(o.file, object("bob")).is, presence::absent);
+    EXPECT_EQ(load(o.file, object("bob")).is, row_presence::absent);
     EXPECT_EQ(o.file.integrity_check(), "ok");
 }
 
@@ -179,7 +179,7 @@ TEST(store_file, keeps_large_states_and_appends_deltas_in_order) {
     EXPECT_EQ(big.state, "small");
     EXPECT_EQ(big.deltas, "");
     o.write({erase_write{object("big")}});
-    EXPECT_EQ(load(o.file, object("big")).is, presence::absent);
+    EXPECT_EQ(load(o.file, object("big")).is, row_presence::absent);
     EXPECT_EQ(o.file.integrity_check(), "ok");
 }
 
@@ -202,7 +202,7 @@ TEST(store_file, keeps_four_objects_of_one_hash_apart_and_refuses_the_fifth) {
     auto results = o.write(writes);
     for (int n = 0; n < 4; ++n) EXPECT_EQ(o.file.load(1, 1, 77, "k" + std::to_string(n)).state, std::to_string(n));
     EXPECT_EQ(results[4].error, store_errc::no_slot);
-    EXPECT_EQ(o.file.load(1, 1, 77, "k4").is, presence::absent);
+    EXPECT_EQ(o.file.load(1, 1, 77, "k4").is, row_presence::absent);
     list_query query;
     query.space = 1, query.count_max = 1;
     EXPECT_EQ(o.file.list(query).items.size(), 4u) << "a page never splits a hash";
@@ -284,6 +284,49 @@ TEST(store_file, refuses_a_newer_file_and_one_of_another_program_and_touches_nei
     before = contents(with.path);
     EXPECT_EQ(file.open(with), store_errc::newer_file);
     EXPECT_EQ(contents(with.path), before);
+}
+
+TEST(store_file, finds_objects_by_their_deadlines_the_earliest_first) {
+    opened o;
+    auto with_end = [](std::string key, std::int64_t ends) { return state_write{object(key), "S", ends}; };
+    o.write({with_end("c", 300), with_end("a", 100), with_end("never", 0), with_end("b", 200), with_end("b2", 200)});
+    auto found = [&](due_query q) {
+        std::string all;
+        q.space = 1;
+        for (auto& item : o.file.due(q)) all += item.key + "@" + std::to_string(item.at.ends_ms) + " ";
+        return all;
+    };
+    auto all = found({0, 1000, {}, 10});
+    EXPECT_TRUE(all == "a@100 b@200 b2@200 c@300 " || all == "a@100 b2@200 b@200 c@300 ") << all;
+    EXPECT_EQ(found({0, 200, {}, 10}), "a@100 ");
+    std::string paged;
+    due_query q{1, 1000, {}, 1};
+    for (auto page = o.file.due(q); !page.empty(); page = o.file.due(q)) {
+        paged += page[0].key + "@" + std::to_string(page[0].at.ends_ms) + " ";
+        q.after = page[0].at;
+    }
+    EXPECT_EQ(paged, all);
+    o.write({delta_write{object("a"), "d", 0, 50}, delta_write{object("c"), "d", 0, 900}, delta_write{object("never"), "d", 0, 700},
+             delta_write{object("b"), "d"}, with_end("b2", 0)});
+    EXPECT_EQ(found({0, 1000, {}, 10}), "a@50 b@200 c@300 never@700 ") << "deltas only bring it forward";
+    o.write({erase_write{object("a")}});
+    o.reopen();
+    EXPECT_EQ(found({0, 1000, {}, 10}), "b@200 c@300 never@700 ");
+    q = {2, 1000, {}, 10};
+    EXPECT_TRUE(o.file.due(q).empty()) << "another space";
+    EXPECT_EQ(o.file.integrity_check(), "ok");
+}
+
+TEST(store_file, gives_an_older_file_the_column_of_deadlines) {
+    opened o;
+    o.write({entry(1, "aa"), state_write{object("alice"), "AA"}});
+    o.file.close();
+    sql(o.with.path, "DROP INDEX object_ends; ALTER TABLE object DROP COLUMN ends;");
+    o.reopen();
+    EXPECT_EQ(load(o.file, object("alice")).state, "AA");
+    o.write({state_write{object("bob"), "B", 7}});
+    EXPECT_EQ(o.file.due({1, 100, {}, 10}).size(), 1u);
+    EXPECT_EQ(o.file.integrity_check(), "ok");
 }
 
 TEST(store_file, refuses_what_is_no_database) {

@@ -51,9 +51,9 @@ TEST(heavy_store_rot, of_one_bit_of_the_database_is_found_or_without_effect) {
             if (file.broken()) break;
             auto found = load(file, object(key));
             if (file.broken()) break;
-            EXPECT_NE(found.is, presence::absent) << where << ": a flipped bit became an absence of " << key;
-            rows = rows || found.is == presence::damaged;
-            if (found.is == presence::present && seen.damage.empty()) {
+            EXPECT_NE(found.is, row_presence::absent) << where << ": a flipped bit became an absence of " << key;
+            rows = rows || found.is == row_presence::damaged;
+            if (found.is == row_presence::present && seen.damage.empty()) {
                 EXPECT_TRUE(object_is_right(file, w, key, 60, summary.first_row)) << where << ": " << key;
             }
         }
@@ -82,7 +82,7 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
     ASSERT_FALSE(whole.scan(seen, summary));
     std::vector<std::string> keys;
     for (auto& [key, items] : aged.w.objects)
-        if (load(whole, object(key)).is == presence::present) keys.push_back(key);
+        if (load(whole, object(key)).is == row_presence::present) keys.push_back(key);
     sim::generator chance(10, "rot");
     int added = 0, erased = 0, anew = 0, refused = 0;
     for (int trial = 0; trial < 4 * trials; ++trial) {
@@ -111,10 +111,10 @@ TEST(heavy_store_rot, of_one_bit_that_is_read_loses_nothing_that_is_written_then
         auto again = file.open(on(disk));
         if (again || file.scan(ignored, summary)) continue; // what was read so was written so: a damaged page
         auto after = load(file, object(key));
-        if (file.broken() || after.is == presence::damaged) continue;
+        if (file.broken() || after.is == row_presence::damaged) continue;
         if (erases) {
             ++erased;
-            EXPECT_EQ(after.is, presence::absent) << where << ": an erase that was confirmed";
+            EXPECT_EQ(after.is, row_presence::absent) << where << ": an erase that was confirmed";
         } else if (whole_anew) {
             ++anew;
             EXPECT_EQ(after.state, delta) << where << ": a state that was confirmed";

@@ -124,7 +124,7 @@ TEST(store, loads_lists_and_reads_rows) {
     auto alice = t.load(object("alice"));
     EXPECT_EQ(alice.state + alice.deltas, "A+");
     EXPECT_EQ(alice.upto, 1u);
-    EXPECT_EQ(t.load(object("nobody")).is, presence::absent);
+    EXPECT_EQ(t.load(object("nobody")).is, row_presence::absent);
     std::optional<list_page> page;
     list_query query;
     query.space = 1, query.type = 1;

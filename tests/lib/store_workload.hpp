@@ -132,7 +132,7 @@ inline bool object_is_right(store_file& file, workload const& w, std::string con
     if (!found.state.empty()) state.bytes();
     while (state.ok() && !state.done()) ids.push_back(state.u());
     while (deltas.ok() && !deltas.done()) ids.push_back(deltas.u());
-    if (found.is == presence::damaged || !state.ok() || !deltas.ok()) return false;
+    if (found.is == row_presence::damaged || !state.ok() || !deltas.ok()) return false;
     for (auto& item : w.objects.at(key)) {
         if (item.commit > commit) break;
         if (item.row <= found.upto)
@@ -156,7 +156,7 @@ inline std::string check(store_file& file, workload const& w, reading_sink const
     if (expected != kept.last_row + 1 || summary.first_row > kept.floor + 1) return "log rows are missing";
     for (auto& [key, items] : w.objects)
         if (!object_is_right(file, w, key, sink.commit, summary.first_row)) return "object " + key;
-    if ((load(file, object("extra")).is == presence::present) != kept.extra) return "the object that comes and goes";
+    if ((load(file, object("extra")).is == row_presence::present) != kept.extra) return "the object that comes and goes";
     if (thorough && file.integrity_check() != "ok") return "integrity_check";
     return {};
 }

@@ -158,7 +158,7 @@ inline std::string look_at(dunlin::store_file& file, file_reader& sink, char con
         dunlin::list_query query;
         query.space = space, query.states = true, query.bytes_max = 64 << 20, query.count_max = 1 << 20;
         for (auto& i : file.list(query).items) {
-            if (i.object.is != dunlin::presence::present) return "a damaged object row";
+            if (i.object.is != dunlin::row_presence::present) return "a damaged object row";
             if (i.object.upto > summary.last_row) return "the state of " + i.key + " is ahead of the log";
         }
     }

@@ -161,7 +161,12 @@ void history::trade(dunlin::node& n, books& b) {
 
 awaitable<void> history::play(dunlin::node& n, std::size_t i) {
     auto key = any_of(chance, "p", what.keys);
-    if (build_of(i) == 1)
+    bool ends = chance.happens(0.2);
+    if (build_of(i) == 1 && ends)
+        co_await play_with<one::session>(n, key);
+    else if (ends)
+        co_await play_with<two::session>(n, key);
+    else if (build_of(i) == 1)
         co_await play_with<one::thing>(n, key);
     else if (chance.happens(0.2))
         co_await play_with<two::novelty>(n, key);

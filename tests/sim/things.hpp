@@ -19,6 +19,15 @@ struct books {
 };
 DUNLIN_OBJECT(books, made, seen, lines, last, clock, left, right)
 
+/// What ends by itself.
+struct stay {
+    dunlin::latest<std::string> label;
+    dunlin::counter uses;
+    dunlin::set<std::string> tags;
+    dunlin::expiry expires;
+};
+DUNLIN_OBJECT(stay, label, uses, tags, expires)
+
 /// The types with another policy than most.
 struct policies {
     dunlin::disable_wins_flag off;
@@ -30,8 +39,10 @@ struct policies {
     dunlin::latest<std::optional<std::int64_t>> perhaps;
     dunlin::bounded_counter purse;
     dunlin::once<std::string, std::chrono::seconds, 40> done;
+    dunlin::map<std::string, dunlin::expiry> online;
+    dunlin::map<std::string, dunlin::map<std::string, stay>> stays;
 };
-DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done)
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays)
 
 namespace one {
 struct item {
@@ -59,6 +70,8 @@ struct thing {
     dunlin::bounded_counter tickets; // which the other build does not know, and gives from all the same
 };
 DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, tickets)
+
+using session = stay; // whole objects
 } // namespace one
 
 namespace two { // has lost two fields and got three
@@ -84,6 +97,13 @@ struct thing {
     policies ways;
 };
 DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best, ways)
+
+struct session { // as before it could end
+    dunlin::latest<std::string> label;
+    dunlin::counter uses;
+    dunlin::flag bound;
+};
+DUNLIN_OBJECT_AS("stay", session, label, uses, bound)
 
 struct novelty {
     dunlin::map<std::string, dunlin::map<std::string, dunlin::counter>> sums;
@@ -116,9 +136,36 @@ template <class Item> void change_item(Item& x, chance_source& c) {
     }
 }
 
+template <class Stay> void change_stay(Stay& x, chance_source& c) {
+    switch (c.below(8)) {
+    case 0:
+    case 1: x.label = any_of(c, "label ", 9); break;
+    case 2:
+    case 3: x.uses += long(c.below(9)) - 4; break;
+    default:
+        if constexpr (requires { x.expires; }) switch (c.below(6)) {
+            case 0: x.tags.insert(any_of(c, "t", 4)); break;
+            case 1: x.tags.clear(); break;
+            case 2: x.expires(std::chrono::milliseconds(c.below(90'000))); break;
+            case 3: x.expires.keep(std::chrono::milliseconds(c.below(60'000))); break;
+            case 4: x.expires(std::chrono::milliseconds(c.below(5'000))); break;
+            default: c.happens(0.3) ? x.expires.never() : x.expires(1s);
+            }
+        else
+            x.bound = c.happens(0.5);
+    }
+}
+inline void change_thing(stay& x, chance_source& c) { change_stay(x, c); }
+
 inline void change_policies(policies& x, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
-    switch (c.below(19)) {
+    switch (c.below(25)) {
+    case 19: x.online[k](std::chrono::milliseconds(c.below(60'000))); break;
+    case 20: x.online.erase(k); break;
+    case 21:
+    case 22:
+    case 23: change_stay(*x.stays[k][e].operator->(), c); break;
+    case 24: c.happens(0.5) ? void(x.stays.erase(k)) : x.stays[k]->clear(); break;
     case 18: (void)x.done.accept(e); break;
     case 14: x.purse.deposit(std::int64_t(c.below(50))); break;
     case 15:
@@ -197,6 +244,8 @@ inline void change_thing(two::thing& t, chance_source& c) {
     default: change_common(t, c);
     }
 }
+
+inline void change_thing(two::session& x, chance_source& c) { change_stay(x, c); }
 
 inline void change_thing(two::novelty& t, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);

@@ -1,0 +1,193 @@
+// Presence in a cluster: what a node has announced is gone with it, everywhere, and costs a lease a node.
+#include "cluster_fixture.hpp"
+
+namespace {
+struct lounge {
+    dunlin::presence<std::int64_t> who;
+    dunlin::latest<std::string> topic;
+};
+DUNLIN_OBJECT(lounge, who, topic)
+} // namespace
+
+using namespace clusters;
+
+namespace {
+
+void announce(cluster& c, std::size_t i, std::string name, std::int64_t seat, std::string room = "r") {
+    c.run(i, [=](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>(room);
+        r->who.announce(name, seat);
+    });
+}
+/// "name:seat ..." in order of the names.
+std::string who(cluster& c, std::size_t i, std::string room = "r") {
+    return c.run(i, [=](dunlin::node& n) -> awaitable<std::string> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>(room);
+        std::map<std::string, std::int64_t> all;
+        for (auto [name, here] : r->who) all.emplace(name, here.value());
+        std::string text;
+        for (auto& [name, seat] : all) text += (text.empty() ? "" : " ") + name + ":" + std::to_string(seat);
+        EXPECT_EQ(r->who.size(), all.size());
+        EXPECT_EQ(r.exists(), !all.empty());
+        co_return text;
+    });
+}
+std::uint64_t entries_of(cluster& c, std::size_t i) {
+    std::uint64_t sum = 0;
+    for (auto& [writer, n] : c.vector(i)) sum += n;
+    return sum;
+}
+std::size_t held(cluster& c, std::size_t i) {
+    return c.run(i, [](dunlin::node& n) -> awaitable<std::size_t> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        std::size_t all = 0;
+        r->who.each_held([&](auto, auto&) { ++all; });
+        co_return all;
+    });
+}
+
+} // namespace
+
+TEST(presence, is_seen_everywhere_while_the_node_is_there) {
+    cluster c(3, seed(551));
+    c.clock(1).skew(5s), c.clock(2).skew(-5s);
+    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2), announce(c, 1, "cid", 3);
+    ASSERT_SETTLES(c);
+    for (int k = 0; k < 20; ++k) {
+        for (std::size_t i : {0, 1, 2}) ASSERT_EQ(who(c, i), "ada:1 bob:2 cid:3") << k;
+        c.advance(17s);
+    }
+    announce(c, 1, "bob", 7);
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        EXPECT_TRUE(r->who.leave("ada"));
+        EXPECT_FALSE(r->who.leave("ada"));
+    });
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2}) EXPECT_EQ(who(c, i), "bob:7 cid:3");
+}
+
+TEST(presence, is_gone_when_the_node_fails_and_nothing_is_left_of_it) {
+    cluster c(4, seed(552));
+    announce(c, 0, "ada", 1);
+    for (int k = 0; k < 200; ++k) announce(c, 1, "p" + std::to_string(k), k);
+    ASSERT_SETTLES(c);
+    c.advance(1min);
+    c.crash(1);
+    c.advance(15s);
+    EXPECT_EQ(held(c, 0), 201u);
+    c.advance(20s);
+    for (std::size_t i : {0, 2, 3}) EXPECT_EQ(who(c, i), "ada:1");
+    c.restart(1);
+    announce(c, 1, "p1", 77);
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2, 3}) EXPECT_EQ(who(c, i), "ada:1 p1:77");
+    c.advance(5min);
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2, 3}) EXPECT_EQ(held(c, i), 2u) << "taken away by the next run";
+}
+
+TEST(presence, of_a_node_that_does_not_come_back_is_taken_away_by_the_others) {
+    cluster c(4, seed(553));
+    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2);
+    ASSERT_SETTLES(c);
+    c.crash(1);
+    c.advance(90min);
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 2, 3}) {
+        EXPECT_EQ(who(c, i), "ada:1");
+        EXPECT_EQ(held(c, i), 1u);
+    }
+}
+
+TEST(presence, ends_at_once_when_the_node_stops) {
+    cluster c(3, seed(554), [](std::size_t i, dunlin::options& o) {
+        if (i == 2) o.data({});
+    });
+    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2), announce(c, 2, "cid", 3);
+    ASSERT_SETTLES(c);
+    c.stop(1);
+    c.advance(2s);
+    EXPECT_EQ(who(c, 0), "ada:1 cid:3");
+    EXPECT_EQ(who(c, 2), "ada:1 cid:3");
+    c.stop(2);
+    c.advance(2s);
+    EXPECT_EQ(who(c, 0), "ada:1");
+}
+
+TEST(presence, costs_one_change_in_ten_seconds_however_much_is_announced) {
+    cluster c(2, seed(555));
+    for (int k = 0; k < 300; ++k) announce(c, 0, "p" + std::to_string(k), k, "r" + std::to_string(k % 50));
+    ASSERT_SETTLES(c);
+    auto before = entries_of(c, 1);
+    c.advance(10min);
+    EXPECT_LE(entries_of(c, 1) - before, 61u);
+    EXPECT_GE(entries_of(c, 1) - before, 55u);
+}
+
+// Beyond a cut nobody hears of the lease: there the node is gone; when it is back, so is what it announced.
+TEST(presence, comes_back_with_the_node_after_a_cut) {
+    cluster c(3, seed(556));
+    announce(c, 0, "ada", 1), announce(c, 2, "bob", 2);
+    ASSERT_SETTLES(c);
+    c.advance(5s);
+    c.partition({0}, {1, 2});
+    c.advance(10min);
+    EXPECT_EQ(who(c, 0), "ada:1");
+    EXPECT_EQ(who(c, 1), "bob:2");
+    c.heal();
+    ASSERT_SETTLES(c);
+    c.advance(15s);
+    for (std::size_t i : {0, 1, 2}) EXPECT_EQ(who(c, i), "ada:1 bob:2");
+}
+
+TEST(presence, of_one_name_at_two_nodes_is_that_of_who_is_there) {
+    cluster c(3, seed(557));
+    ASSERT_SETTLES(c);
+    c.advance(5s);
+    c.partition({0}, {1, 2});
+    announce(c, 1, "ada", 1);
+    c.advance(3s);
+    announce(c, 0, "ada", 2);
+    c.heal();
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2}) EXPECT_EQ(who(c, i), "ada:2") << "the later";
+    c.kill(0);
+    c.advance(40s);
+    for (std::size_t i : {1, 2}) EXPECT_EQ(who(c, i), "ada:1");
+}
+
+TEST(presence, is_told_to_watches_when_it_ends) {
+    cluster c(2, seed(558));
+    announce(c, 1, "ada", 1);
+    ASSERT_SETTLES(c);
+    std::vector<std::size_t> told;
+    c.spawn(0, [&](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        auto changes = r.watch();
+        for (;;) {
+            auto one = co_await changes.next();
+            if (!one) break;
+            told.push_back(r->who.size());
+        }
+    });
+    c.advance(1s);
+    EXPECT_EQ(told, (std::vector<std::size_t>{1}));
+    c.kill(1);
+    c.advance(35s);
+    ASSERT_GE(told.size(), 2u);
+    EXPECT_EQ(told.back(), 0u);
+}
+
+// A room that is in no memory is loaded with what was announced in it, and shows who is there.
+TEST(presence, in_what_is_not_in_memory) {
+    cluster c(2, seed(559), [](std::size_t, dunlin::options& o) { o.memory(256 << 10); });
+    for (int k = 0; k < 600; ++k) announce(c, std::size_t(k % 2), "ada", k, "room " + std::to_string(k) + std::string(100, 'x'));
+    ASSERT_SETTLES(c);
+    ASSERT_LT(c.node(0).space("main").body()->resident(), 500u);
+    EXPECT_EQ(who(c, 0, "room 1" + std::string(100, 'x')), "ada:1");
+    c.kill(1);
+    c.advance(35s);
+    EXPECT_EQ(who(c, 0, "room 1" + std::string(100, 'x')), "");
+    EXPECT_EQ(who(c, 0, "room 2" + std::string(100, 'x')), "ada:2");
+}
