@@ -23,7 +23,10 @@
 namespace dunlin {
 
 struct header;
+class encoder;
 class extras;
+class map_body;
+class part;
 
 /// What an `atomic` needs to take back a register's value; the other types undo from their marks.
 class undo_step {
@@ -44,8 +47,11 @@ public:
     virtual extras* unknown(header& of, bool make) = 0;
     /// A bounded counter in the struct has few rights here, or more than it needs: they are to be moved.
     virtual void rights_changed(header&) {}
-    /// Until when the run of a node is there that made a write, in milliseconds since 1970 (presence.hpp).
-    virtual std::int64_t lease_ms(header&, std::uint32_t) { return std::numeric_limits<std::int64_t>::max(); }
+    /// Where the struct is an element of a map: the outermost map above it, the type of that map's elements, and the path from
+    /// there to `inside`, a field of the struct. Null for an object.
+    virtual map_body* outermost(header&, void const* /*inside*/, encoder& /*path*/, part const*& /*child*/) { return nullptr; }
+    /// Until when the run of a node is there that made a write with that stamp, in milliseconds since 1970 (presence.hpp).
+    virtual std::int64_t lease_ms(header&, std::uint32_t /*writer*/, std::uint64_t /*stamp*/) { return std::numeric_limits<std::int64_t>::max(); }
     /// Something was announced that is there while this run is.
     virtual void announced(header&) {}
     /// Milliseconds since 1970 by this node's clock; where there is none, time stands still.

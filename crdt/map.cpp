@@ -23,6 +23,18 @@ void const* map_body::child_at(std::uint32_t at) const { return rows_->value(at)
 void const* map_body::held(std::uint32_t at) const { return rows_->live(at) ? rows_->value(at) : nullptr; }
 bytes_view map_body::key(std::uint32_t at) const { return rows_->table_[at].key.view(); }
 
+std::size_t map_body::in_order(bytes_view from, bool past, bytes_view const* to, std::span<std::uint32_t> out) const {
+    if (!rows_) return 0;
+    auto& all = rows_->in_order();
+    std::size_t n = 0;
+    for (auto it = past ? all.upper_bound(from) : all.lower_bound(from); it != all.end() && n < out.size(); ++it) {
+        auto at = (*it)->place;
+        if (to && rows_->table_[at].key.view() >= *to) break;
+        if (rows_->shows(at)) out[n++] = at;
+    }
+    return n;
+}
+
 std::size_t map_body::size() const {
     if (!rows_ || (!rows_->may_end && rows_->unknown_.empty())) return live_count();
     std::size_t n = 0;
@@ -62,8 +74,15 @@ void map_body::clear() {
 
 void const* map_body::look_path(bytes_view path) const {
     decoder in(path);
-    auto v = look(in.bytes());
-    return !v || in.done() ? v : static_cast<map_body const*>(v)->look_path(path.substr(path.size() - in.left()));
+    auto v = static_cast<char const*>(look(in.bytes()));
+    if (!v || in.done()) return v;
+    if (rows_->as_struct()) v += in.u();
+    return reinterpret_cast<map_body const*>(v)->look_path(path.substr(path.size() - in.left()));
+}
+
+map_body& map_body::outermost(encoder& path, part const*& child) {
+    auto root = is_attached() ? head().up->outermost(head(), this, path, child) : nullptr;
+    return root ? *root : *this;
 }
 
 class map_part final : public part {
@@ -74,10 +93,11 @@ class map_part final : public part {
 
     static body& at(void* v) { return *static_cast<body*>(v); }
     static body const& at(void const* v) { return *static_cast<body const*>(v); }
-    rows& rows_of(body& x) const {
-        if (!x.rows_) x.rows_ = std::make_unique<rows>(x, child_);
+    static rows& rows_of(body& x, part const& child) {
+        if (!x.rows_) x.rows_ = std::make_unique<rows>(x, child);
         return *x.rows_;
     }
+    rows& rows_of(body& x) const { return rows_of(x, child_); }
     static bool settle(body& x, bool said) {
         if (x.rows_ && x.rows_->table_.size() == 0) x.rows_.reset();
         x.settle();
@@ -91,20 +111,25 @@ public:
 
     part const& child() const { return child_; }
     struct_part const* nested() const override { return child_.nested(); }
-    static void* reach(body& x, map_part const& mine, bytes_view path) {
+    static void* reach(body& x, part const& child, bytes_view path) {
         decoder in(path);
         auto key = in.bytes();
         if (key.size() > value_bytes_max || path.size() > value_bytes_max + 16)
             throw_out_of_bound("map: a key, with those above it, is at most 1 MiB");
         x.touch(); // may be refused: before anything is made
-        auto& r = mine.rows_of(x);
+        auto& r = rows_of(x, child);
         auto p = r.make(key);
         bool over = r.is_over(p) && !mutant("expiry_lets_the_old_live_on");
         r.change(p);
-        auto v = r.value(p);
+        auto v = static_cast<char*>(r.value(p));
         if (over) r.begin_anew(p);
         if (in.done()) return v;
-        return reach(at(v), static_cast<map_part const&>(mine.child_), path.substr(path.size() - in.left()));
+        auto inner = &child;
+        if (auto s = r.as_struct()) {
+            auto offset = in.u();
+            inner = s->at_offset(offset).type, v += offset;
+        }
+        return reach(at(v), static_cast<map_part const*>(inner)->child_, path.substr(path.size() - in.left()));
     }
 
     void make(void* v) const override { new (v) made(); }
@@ -126,14 +151,16 @@ public:
             ++e.looked;
             e.set_by.clear();
             auto over = child_.deadline_ms(r->value(p), &e.set_by);
-            if (child_.kind()[0] == 'P') over = std::max(over, e.leases_from_ms);
+            bool by_lease = child_.kind()[0] == 'P';
+            if (by_lease) over = std::max(over, e.leases_from_ms);
             if (over > e.now_ms || !e.goes_at_ms) {
                 e.next_ms = std::min(e.next_ms, over);
                 child_.end(r->value(p), e);
                 continue;
             }
             e.over = e.over || over > e.since_ms;
-            auto goes = e.goes_at_ms(over, e.set_by, r->table_[p].key.view());
+            auto goes = e.goes_at_ms(over, e.set_by, by_lease);
+            if (goes <= e.now_ms && has_too_many_writers(child_, r->value(p))) goes = e.now_ms + 60'000;
             if (goes > e.now_ms || e.erased == e.erase_max) {
                 e.next_ms = std::min(e.next_ms, goes);
                 continue;
@@ -327,7 +354,7 @@ public:
     std::size_t heap_bytes(void const* v) const override {
         auto r = at(v).rows_.get();
         if (!r) return 0;
-        std::size_t n = sizeof(rows) + r->table_.heap_bytes() + r->changes.capacity() * 4;
+        std::size_t n = sizeof(rows) + r->table_.heap_bytes() + r->changes.capacity() * 4 + (r->order_ ? r->order_->size() * 48 : 0);
         for (std::uint32_t p = 0; p < r->table_.size(); ++p)
             n += sizeof(header) + child_.size() + 16 + child_.heap_bytes(r->value(p));
         return n;
@@ -340,8 +367,8 @@ private:
     }
 };
 
-void* map_body::reach_path(part const& mine, bytes_view path) {
-    return map_part::reach(*this, static_cast<map_part const&>(mine), path);
+void* map_body::reach_path(part const& child, bytes_view path) {
+    return map_part::reach(*this, child, path);
 }
 
 std::unique_ptr<part const> make_map_part(char key_kind, part const& child) {

@@ -10,7 +10,7 @@
 //
 // A key is there while something below it is live. Elements are named, not referenced: bag["sword"] is (map, key);
 // reading makes nothing, and the name stays good when the element comes and goes. A child made only to be looked at is
-// swept when the turn is sealed. An erased child stays in memory only if it holds a residue (crdt/counter.hpp). Size 16
+// swept when the turn is sealed. By key: ordered(), from(), range(). An erased child stays in memory only if it holds a residue (crdt/counter.hpp). Size 16
 // bytes; about 32 and the child a key. Cost    O(1) a key; clear and erase O(what goes), their delta O(writers) where
 // no counters are. Errors  out_of_bound for a key above 1 MiB. Source  observed-remove map with one causal context:
 // Almeida, Shoker, Baquero 2018 (JPDC 111), section 7.
@@ -18,6 +18,10 @@
 #include "part.hpp"
 #include "set.hpp"
 #include "table.hpp"
+#include <array>
+#include <iterator>
+#include <optional>
+#include <span>
 
 namespace dunlin {
 
@@ -45,6 +49,8 @@ protected:
     bytes_view key(std::uint32_t at) const;
 
     std::size_t live_count() const;
+    /// Positions of what is shown, by key: from that key on, or past it; before `to`, if there is one. How many.
+    std::size_t in_order(bytes_view from, bool past, bytes_view const* to, std::span<std::uint32_t> out) const;
 
 public:
     void clear();
@@ -52,10 +58,13 @@ public:
     std::size_t size() const;
     bool empty() const { return size() == 0; }
 
-    /// Along a path of keys through nested maps: the child, or null. For element<V>.
+    /// Along a path through what is nested: keys, and behind that of a struct the place of the map in it. The child, or null.
+    /// For element<V>.
     void const* look_path(bytes_view path) const;
-    /// The same, making what is missing. `mine` is the part of this map.
-    void* reach_path(part const& mine, bytes_view path);
+    /// The same, making what is missing. `child` is the type of this map's elements.
+    void* reach_path(part const& child, bytes_view path);
+    /// The path to this map, from the outermost one above it, which stays when elements come and go.
+    map_body& outermost(encoder& path, part const*& child);
 };
 static_assert(sizeof(map_body) == 16);
 
@@ -63,13 +72,13 @@ std::unique_ptr<part const> make_map_part(char key_kind, part const& child);
 
 template <value K, class V> class map;
 
-/// The name of an element: a map and a path of keys. Good as long as the map's object is.
+/// The name of an element: the outermost map and a path. Good as long as the object is, whatever is erased meanwhile.
 template <class V> class element {
     map_body* map_;
-    part const* part_;
+    part const* child_; // of that map
     std::string path_;
 
-    V& reach() const { return *static_cast<V*>(map_->reach_path(*part_, path_)); }
+    V& reach() const { return *static_cast<V*>(map_->reach_path(*child_, path_)); }
     V const* look() const { return static_cast<V const*>(map_->look_path(path_)); }
     static V const& nothing() {
         static V const empty;
@@ -77,7 +86,7 @@ template <class V> class element {
     }
 
 public:
-    element(map_body& m, part const& p, std::string path) : map_(&m), part_(&p), path_(std::move(path)) {}
+    element(map_body& m, part const& child, std::string path) : map_(&m), child_(&child), path_(std::move(path)) {}
 
     /// Something under this key is live.
     explicit operator bool() const requires(!std::convertible_to<V const&, bool>) { return look(); }
@@ -114,7 +123,7 @@ public:
         encoder path;
         path.raw(path_);
         path.bytes(value_bytes<typename V::key_type>(k).view());
-        return element<typename V::mapped_type>(*map_, *part_, path.take());
+        return element<typename V::mapped_type>(*map_, *child_, path.take());
     }
 };
 
@@ -130,8 +139,10 @@ public:
 
     element<V> operator[](argument k) {
         encoder path;
+        auto child = &part_of<V>();
+        auto& root = outermost(path, child);
         path.bytes(value_bytes<K>(k).view());
-        return element<V>(*this, of(), path.take());
+        return element<V>(root, *child, path.take());
     }
     V const* find(argument k) const { return static_cast<V const*>(look(value_bytes<K>(k).view())); }
     bool contains(argument k) const { return find(k); }
@@ -160,6 +171,53 @@ public:
     };
     iterator begin() const { return {*this, 0}; }
     iterator end() const { return {*this, row_count()}; }
+
+    /// Pairs of key and child by key: numbers by size, strings by bytes. The first look at an order sorts the keys, and from
+    /// then on the map keeps it: 48 bytes more a key, O(log n) more for a new key and an erased one. Good until the next
+    /// change of the map.
+    class ordered_view {
+        map const* of_;
+        std::string from_;
+        std::optional<std::string> to_;
+
+    public:
+        class iterator {
+            ordered_view const* view_;
+            std::array<std::uint32_t, 32> read_{}; // ahead
+            std::size_t at_ = 0, count_ = 0;
+            void read(bytes_view from, bool past) {
+                bytes_view to = view_->to_ ? bytes_view(*view_->to_) : bytes_view();
+                at_ = 0, count_ = view_->of_->in_order(from, past, view_->to_ ? &to : nullptr, read_);
+            }
+
+        public:
+            using value_type = std::pair<key_view, V const&>;
+            using difference_type = std::ptrdiff_t;
+            explicit iterator(ordered_view const& v) : view_(&v) { read(v.from_, false); }
+            value_type operator*() const {
+                key_view k{};
+                value_codec<K>::get(view_->of_->key(read_[at_]), k);
+                return {k, *static_cast<V const*>(view_->of_->child_at(read_[at_]))};
+            }
+            iterator& operator++() {
+                if (++at_ == count_ && count_ == read_.size()) read(view_->of_->key(read_[at_ - 1]), true);
+                return *this;
+            }
+            void operator++(int) { ++*this; }
+            bool operator==(std::default_sentinel_t) const { return at_ == count_; }
+        };
+        ordered_view(map const& of, std::string from, std::optional<std::string> to)
+            : of_(&of), from_(std::move(from)), to_(std::move(to)) {}
+        iterator begin() const { return iterator(*this); }
+        std::default_sentinel_t end() const { return {}; }
+    };
+    ordered_view ordered() const { return {*this, {}, std::nullopt}; }
+    /// Keys from this one on.
+    ordered_view from(argument k) const { return {*this, std::string(value_bytes<K>(k).view()), std::nullopt}; }
+    /// Keys from this one on and before that one.
+    ordered_view range(argument first, argument end) const {
+        return {*this, std::string(value_bytes<K>(first).view()), std::string(value_bytes<K>(end).view())};
+    }
 
     /// f(key, child) for all that is held, also what is over (expiry.hpp) and not taken away yet.
     template <class F> void each_held(F f) const {

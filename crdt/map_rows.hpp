@@ -8,6 +8,7 @@
 #include "extras.hpp"
 #include "map.hpp"
 #include "struct.hpp"
+#include <set>
 
 namespace dunlin {
 
@@ -28,6 +29,15 @@ public:
     boost::unordered_flat_map<header*, before_it_began> past_;
     undo_log* beginning_ = nullptr;
     bool cleared = false;
+    struct by_key {
+        using is_transparent = void;
+        rows const* of;
+        bytes_view key(header const* h) const { return of->table_[h->place].key.view(); }
+        bytes_view key(bytes_view k) const { return k; }
+        template <class A, class B> bool operator()(A const& a, B const& b) const { return key(a) < key(b); }
+    };
+    /// Once somebody has asked for it.
+    std::unique_ptr<std::set<header*, by_key>> order_;
 
     rows(map_body& m, part const& c) : of(&m), child(c), may_end(c.may_end()) {}
     ~rows() {
@@ -46,7 +56,7 @@ public:
     bool shows(std::uint32_t at) const { return live(at) && (!ends(at) || child.shows(value(at), now_ms())); }
     /// Within a turn an element goes on as what it was when the turn began to use it.
     bool is_over(std::uint32_t at) const {
-        return ends(at) && table_[at].key.mark() != changed && child.deadline_ms(value(at)) <= now_ms();
+        return ends(at) && table_[at].key.mark() != changed && child.deadline_ms(value(at)) <= now_ms() && !has_too_many_writers(child, value(at));
     }
     struct_part const* as_struct() const {
         auto s = child.nested();
@@ -82,6 +92,7 @@ public:
         child.make(h + 1);
         child.attach(h + 1, *h, 0);
         table_[at].payload = h;
+        if (order_) order_->insert(h);
         return at;
     }
     void destroy(header* h) {
@@ -91,15 +102,30 @@ public:
         ::operator delete(h);
     }
     void erase(std::uint32_t at) {
+        if (order_) order_->erase(table_[at].payload);
         destroy(table_[at].payload);
         table_.erase(at);
         if (at < table_.size()) table_[at].payload->place = at;
     }
+    std::set<header*, by_key> const& in_order() {
+        if (!order_) {
+            order_ = std::make_unique<std::set<header*, by_key>>(by_key{this});
+            for (auto p : table_.sorted()) order_->insert(order_->end(), table_[p].payload);
+        }
+        return *order_;
+    }
+    map_body* outermost(header& h, void const* inside, encoder& path, part const*& outer_child) override {
+        auto root = of->is_attached() ? of->head().up->outermost(of->head(), of, path, outer_child) : nullptr;
+        if (!root) root = of, outer_child = &child;
+        path.bytes(table_[h.place].key.view());
+        if (as_struct()) path.u(std::size_t(static_cast<char const*>(inside) - static_cast<char const*>(value(&h))));
+        return root;
+    }
     void touched(header& h) override { change(h.place); }
     undo_log* undo(header&) override { return beginning_ ? beginning_ : of->undo(); }
     std::int64_t now_ms(header&) override { return now_ms(); }
-    std::int64_t lease_ms(header&, std::uint32_t writer) override {
-        return of->is_attached() ? of->head().up->lease_ms(of->head(), writer) : never_ms;
+    std::int64_t lease_ms(header&, std::uint32_t writer, std::uint64_t stamp) override {
+        return of->is_attached() ? of->head().up->lease_ms(of->head(), writer, stamp) : never_ms;
     }
     extras* unknown(header& h, bool make) override {
         if (auto it = unknown_.find(&h); it != unknown_.end()) return it->second.get();

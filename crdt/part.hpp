@@ -42,12 +42,12 @@ using deadline_setters = std::vector<dot>;
 /// A walk over the elements of maps that have deadlines (expiry.hpp): those whose time has come go, by an ordinary erase.
 struct ending {
     std::int64_t since_ms, now_ms;
-    /// When an element with this deadline is to be taken away here: set by these writes, under this key.
-    std::function<std::int64_t(std::int64_t deadline_ms, deadline_setters const&, bytes_view key)> goes_at_ms; // none: only next_ms
+    /// When an element with this deadline, set by these writes, is to be taken away here.
+    std::function<std::int64_t(std::int64_t deadline_ms, deadline_setters const&, bool by_lease)> goes_at_ms; // none: only next_ms
     std::size_t erase_max;
     bool detached = false; // also of a value that is no object's
     std::size_t looked = 0, erased = 0;
-    deadline_setters set_by;
+    deadline_setters set_by{};
     bool over = false;               // some were over in (since, now]
     std::int64_t next_ms = never_ms; // when the next one is over, or is to go
     std::int64_t leases_from_ms = std::numeric_limits<std::int64_t>::min(); // what ends by a lease is not looked at before
@@ -116,6 +116,16 @@ private:
     std::string kind_;
     std::size_t size_;
 };
+
+/// What more writers have written no one entry can take away (net/entry.hpp has room for twice as many).
+constexpr std::size_t writers_erased_max = 32768;
+inline bool has_too_many_writers(part const& p, void const* v) {
+    slot_set used;
+    p.each_slot(v, used);
+    std::size_t n = 0;
+    used.each([&](std::uint32_t) { ++n; });
+    return n > writers_erased_max;
+}
 
 /// At most so many bytes has a removal of all that is settled here: one dot a writer.
 inline std::size_t removal_bytes(part const& p, void const* v) {

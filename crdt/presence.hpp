@@ -8,10 +8,11 @@
 //   room->who.leave("ada");
 //   for (auto [name, here] : room->who) here.value();
 //
-// Concurrent  one name announced at two nodes: the later announcement shows; the other one when the node of that is gone.
+// Concurrent  one name announced at two nodes: the later announcement shows; the other one when the node of that is gone. Who
+//             has seen another's announces in its place.
 //
-// An announcement is shown while the run of the node that made it has a lease. A run renews its lease every ten seconds, for
-// half a minute, by one change of one object for all that it has announced in the space (lib/leases.hpp); stop() gives it back.
+// An announcement is shown while the run of the node that made it has a lease. A run renews its lease every 20 seconds, for
+// a minute and a half, by one change of one object for all that it has announced in the space (lib/leases.hpp); stop() ends it.
 // So nothing is sent for an announcement that stays, and when a node fails all of its announcements end at once, on every
 // node by its own clock. They are taken away as what has an expiry is. What ends by a lease of its own is no presence:
 // an element with an `expiry`.

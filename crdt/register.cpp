@@ -22,10 +22,10 @@ std::vector<bytes_view> register_body::values_of(bytes_view shown) const {
 std::optional<bytes_view> register_body::shown_by_lease() const {
     if (pending() || !beside_ || !is_attached()) return std::nullopt;
     auto now = head().up->now_ms(head());
-    if (lease_ms(at_) > now) return std::nullopt;
+    if (lease_ms(at_, stamp_) > now) return std::nullopt;
     write const* best = nullptr;
     for (auto& l : beside_->losers)
-        if (lease_ms(l.at) > now && (!best || std::pair(l.stamp, bytes_view(l.value)) > std::pair(best->stamp, bytes_view(best->value))))
+        if (lease_ms(l.at, l.stamp) > now && (!best || std::pair(l.stamp, bytes_view(l.value)) > std::pair(best->stamp, bytes_view(best->value))))
             best = &l;
     return best ? std::optional<bytes_view>(best->value) : std::nullopt;
 }
@@ -257,10 +257,10 @@ private:
     static std::int64_t lease_ms(body const& x, deadline_setters* set_by) {
         if (x.pending()) return never_ms;
         auto longest = x.at_;
-        auto until = x.lease_ms(x.at_);
+        auto until = x.lease_ms(x.at_, x.stamp_);
         if (x.beside_)
             for (auto& l : x.beside_->losers)
-                if (auto t = x.lease_ms(l.at); t > until) until = t, longest = l.at;
+                if (auto t = x.lease_ms(l.at, l.stamp); t > until) until = t, longest = l.at;
         if (set_by) set_by->push_back(longest);
         return until;
     }

@@ -76,7 +76,9 @@ protected:
     bool pending() const { return change_ != change::none; }
     /// Of a presence: the value beside the greatest stamp's whose writer is there while that one's is not; else none.
     std::optional<bytes_view> shown_by_lease() const;
-    std::int64_t lease_ms(dot of) const { return is_attached() ? head().up->lease_ms(head(), of.slot()) : never_ms; }
+    std::int64_t lease_ms(dot of, std::uint64_t stamp) const {
+        return is_attached() ? head().up->lease_ms(head(), of.slot(), stamp) : never_ms;
+    }
     /// What is there is said again, by the entry that is being made.
     void say_again() {
         if (!pending() && at_) change_ = change::written;

@@ -26,9 +26,9 @@ struct_part::member const* struct_part::find(std::uint32_t id) const {
     return it != members_.end() && it->id == id ? &*it : nullptr;
 }
 
-unsigned struct_part::number_at(std::size_t offset) const {
+struct_part::member const& struct_part::at_offset(std::size_t offset) const {
     for (auto& m : members_)
-        if (m.offset == offset) return m.number;
+        if (m.offset == offset) return m;
     programmers_error("touched() was asked for a member that is not listed in DUNLIN_OBJECT");
 }
 

@@ -31,8 +31,9 @@ public:
 
     std::string const& name() const { return name_; }
     std::vector<member> const& members() const { return members_; } // by id
-    /// The number of the member at this offset.
-    unsigned number_at(std::size_t offset) const;
+    /// The member at this offset.
+    member const& at_offset(std::size_t offset) const;
+    unsigned number_at(std::size_t offset) const { return at_offset(offset).number; }
 
     struct_part const* nested() const override { return this; }
     void make(void* at) const override { make_(at); }

@@ -59,19 +59,30 @@ void endings::changed(object& o) {
     set_due(o, x, std::min(std::max(deadline, now), x.scan_ms));
 }
 
-void endings::look_again() {
-    auto now = now_ms();
+void endings::leases_changed(std::int64_t ended_ms, bool came_back) {
     std::vector<object*> all;
     for (auto& [o, x] : all_)
         if (o->type->may_end_below) all.push_back(o);
+    std::sort(all.begin(), all.end(), [](auto a, auto b) { return std::tie(a->hash, a->key) < std::tie(b->hash, b->key); });
+    auto now = now_ms();
     for (auto o : all) {
         auto& x = all_.find(o)->second;
-        x.scan_ms = std::max(now, x.scanned_ms + x.pause_ms);
-        set_due(*o, x, std::min(x.due_ms, x.scan_ms));
+        x.scanned_ms = std::min(x.scanned_ms, ended_ms - 1); // so that it is told
+        x.scan_ms = now;
+        set_due(*o, x, std::min(x.due_ms, now));
+        if (came_back) space_.tell_over(*o);
     }
 }
 
-void endings::contact_changed() { contact_ = space_.time().steady_now(); }
+void endings::contact_changed() {
+    contact_ = space_.time().steady_now();
+    note_who_is_heard();
+}
+
+/// Looked at whenever something may be taken away, and when a link comes or goes.
+void endings::note_who_is_heard() {
+    if (!space_.hears_somebody()) deaf_ = space_.time().steady_now();
+}
 
 void endings::row_ends(std::int64_t ends_ms) {
     if (!ends_ms || stopped_) return;
@@ -86,9 +97,16 @@ void endings::cold_waits() {
 }
 
 /// At once: where nothing ends there is nothing to wake for.
-void endings::start() {
+void endings::start(bool waits) {
     contact_changed();
+    if (waits) cold_ms_ = now_ms();
     if (space_.has_file()) sweep();
+}
+
+void endings::type_known() {
+    if (stopped_ || !space_.has_file()) return;
+    cold_ms_ = now_ms();
+    if (cold_ms_ < sweep_ms_) sweep_ms_ = cold_ms_, wake_at(sweep_ms_);
 }
 
 void endings::stop() {
@@ -112,6 +130,7 @@ void endings::wake_at(std::int64_t at_ms) {
 
 void endings::step() {
     auto now = now_ms();
+    note_who_is_heard();
     std::size_t visited = 0;
     try {
         while (!due_.empty() && std::get<0>(*due_.begin()) <= now && visited < visits_max) {
@@ -132,6 +151,7 @@ void endings::step() {
 void endings::look_at(object& o) {
     auto it = all_.find(&o);
     if (stopped_ || it == all_.end() || it->second.due_ms > now_ms() || space_.is_busy() || space_.overloaded()) return;
+    note_who_is_heard();
     try {
         visit(o, now_ms());
         space_.end_step();
@@ -151,19 +171,19 @@ void endings::visit(object& o, std::int64_t now) {
         return set_due(o, x, std::min(deadline, x.scan_ms));
     }
     if (!std::exchange(x.over, true)) space_.tell_over(o);
-    auto goes = goes_at(o, deadline, set_by, {}, now);
+    auto goes = goes_at(o, deadline, set_by, false, now);
     if (goes <= now) goes = take_away(o) ? now + 1'000 : now + 60'000; // when that is sealed nothing is due any more
     set_due(o, x, goes);
 }
 
 bool endings::take_away(object& o) {
-    if (!o.fields().may_erase(o.value()) || space_.names_too_many(o)) return false;
+    if (!o.fields().may_erase(o.value()) || has_too_many_writers(o.fields(), o.value())) return false;
     space_.erase(o);
     return true;
 }
 
 void endings::scan(object& o, one& x, std::int64_t now) {
-    auto goes = [&](std::int64_t deadline, deadline_setters const& by, bytes_view key) { return goes_at(o, deadline, by, key, now); };
+    auto goes = [&](std::int64_t deadline, deadline_setters const& by, bool by_lease) { return goes_at(o, deadline, by, by_lease, now); };
     ending e{x.scanned_ms, now, goes, elements_max};
     o.fields().end(o.value(), e);
     x.scanned_ms = now;
@@ -183,25 +203,29 @@ writer_id const& endings::whose(deadline_setters const& set_by) const {
 }
 
 /// From when on it may be taken away at all: everybody's clock has passed it, and all members were heard since, who may have
-/// put it off; or an hour later.
-std::int64_t endings::free_at(object const& o, std::int64_t deadline, std::int64_t now) const {
+/// put it off; or an hour later, in which somebody was heard all the time. What ends with the lease of a member waits for
+/// that member: nobody would announce it again.
+std::int64_t endings::free_at(object const& o, std::int64_t deadline, bool by_lease, std::int64_t now) const {
     auto first = later(deadline, grace_ms + (space_.is_runs(o) ? day_ms : 0)); // who was there is known longer than what it announced
     if (mutant("ending_waits_for_nobody")) return first;
-    auto apart = std::chrono::duration_cast<std::chrono::milliseconds>(space_.time().steady_now() - contact_).count();
-    auto heard = space_.reaches_members() ? now - apart + contact_settles_ms : now + contact_settles_ms;
-    return std::max(first, std::min(heard, later(first, patience_ms)));
+    auto steady = space_.time().steady_now();
+    auto ago = [&](std::chrono::nanoseconds since) { return now - std::chrono::duration_cast<std::chrono::milliseconds>(steady - since).count(); };
+    auto wait = now + contact_settles_ms;
+    if (space_.reaches_members()) return std::max(first, ago(contact_) + contact_settles_ms);
+    if (by_lease || !space_.hears_somebody()) return std::max(first, wait);
+    return std::max(first, std::max(ago(deaf_), first) + patience_ms);
 }
 
-std::int64_t endings::goes_at(object const& o, std::int64_t deadline, deadline_setters const& set_by, bytes_view element,
+std::int64_t endings::goes_at(object const& o, std::int64_t deadline, deadline_setters const& set_by, bool by_lease,
                               std::int64_t now) const {
-    auto at = free_at(o, deadline, now);
+    auto at = free_at(o, deadline, by_lease, now);
     auto& who = whose(set_by).node;
     auto& us = space_.table().id(space_.self()).node;
     if (who == us || mutant("ending_is_everybodys")) return at;
-    encoder name;
-    name.raw(view_of(us)), name.bytes(o.type->name), name.bytes(o.key), name.raw(element);
+    encoder names; // one takes all away that one has left
+    names.raw(view_of(us)), names.raw(view_of(who));
     auto ranks = std::clamp<std::size_t>(space_.members(), 1, ranks_max) * ranks_a_second;
-    auto rank = std::int64_t(hash_bytes(name.view()) % ranks);
+    auto rank = std::int64_t(hash_bytes(names.view()) % ranks);
     return later(at, takeover_ms + (space_.is_linked(who) ? linked_ms : 0) + rank * 1'000 / std::int64_t(ranks_a_second));
 }
 

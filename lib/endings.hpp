@@ -5,7 +5,7 @@
 // It goes by the node that set the deadline, in whatever run: the others leave it to that node, and take it away in its
 // place only after a while that differs from node to node (ten seconds, and up to a second a member; ten minutes more
 // where they are linked to it), so that about one of them does. Nobody does while a member is not reached that may have
-// put the end off, for at most an hour; nor before five seconds after a link has changed.
+// put the end off, for an hour in which somebody was heard all the time; nor before five seconds after a link has changed.
 // Concurrent  a deadline that was put off where nobody who takes it away could hear of it, for that hour: what had been
 //             seen is gone, what was said meanwhile stays.
 // In memory   each object with a deadline, by when it is to be looked at next. Elements of a map are walked over: not
@@ -36,15 +36,18 @@ public:
     void forget(object& o);
     /// It was loaded because its row says that it is over.
     void look_at(object& o);
-    /// What has elements may have some that are over before it was said they would be.
-    void look_again();
+    /// Elements that go by leases are over since that time, before it was said they would be; or some are there again.
+    void leases_changed(std::int64_t ended_ms, bool came_back);
     /// A link came or went: what is beyond it may have to be heard first.
     void contact_changed();
     /// A row was queued that says this.
     void row_ends(std::int64_t ends_ms);
     /// Something waits for an object that is not in memory, and may say anything of when it ends.
     void cold_waits();
-    void start();
+    /// `waits`: entries of earlier runs wait for objects that are not in memory.
+    void start(bool waits);
+    /// The program has come to know a type: what of it lies in no memory may have ended long ago.
+    void type_known();
     void stop();
     std::size_t size() const { return all_.size(); }
 
@@ -61,7 +64,7 @@ private:
     boost::unordered_flat_map<object*, one> all_;
     std::set<place> due_;
     std::unique_ptr<timer> timer_;
-    std::chrono::nanoseconds rings_ = std::chrono::nanoseconds::max(), contact_{}; // when it does; since when it is as it is
+    std::chrono::nanoseconds rings_ = std::chrono::nanoseconds::max(), contact_{}, deaf_{}; // when it does; the last link came or went; nobody was heard
     std::int64_t sweep_ms_ = never_ms, cold_ms_ = never_ms;
     std::vector<type_and_key> cold_names_; // to be loaded by this pass
     due_place swept_; // how far this pass has come
@@ -76,9 +79,10 @@ private:
     void scan(object& o, one& x, std::int64_t now);
     bool take_away(object& o);
     writer_id const& whose(deadline_setters const& set_by) const;
-    std::int64_t free_at(object const& o, std::int64_t deadline, std::int64_t now) const;
-    std::int64_t goes_at(object const& o, std::int64_t deadline, deadline_setters const& set_by, bytes_view element,
+    std::int64_t free_at(object const& o, std::int64_t deadline, bool by_lease, std::int64_t now) const;
+    std::int64_t goes_at(object const& o, std::int64_t deadline, deadline_setters const& set_by, bool by_lease,
                          std::int64_t now) const;
+    void note_who_is_heard();
     void sweep();
     void load_cold();
     void swept(std::vector<due_item> const& page);

@@ -32,7 +32,7 @@ void object::touched(header&) { beginning_ ? space.begins_anew(*this) : space.to
 void object::rights_changed(header&) { space.rights_changed(*this); }
 std::int64_t object::now_ms() const { return space.time().wall_now().count(); }
 std::int64_t object::now_ms(header&) { return now_ms(); }
-std::int64_t object::lease_ms(header&, std::uint32_t writer) { return space.lease_ms(writer); }
+std::int64_t object::lease_ms(header&, std::uint32_t writer, std::uint64_t stamp) { return space.lease_ms(writer, stamp); }
 void object::announced(header&) { space.announced(); }
 undo_log* object::undo(header&) { return beginning_ ? past.get() : space.undo(); }
 

@@ -102,7 +102,7 @@ public:
     extras* unknown(header& of, bool make) override;
     void rights_changed(header& of) override;
     std::int64_t now_ms(header& of) override;
-    std::int64_t lease_ms(header& of, std::uint32_t writer) override;
+    std::int64_t lease_ms(header& of, std::uint32_t writer, std::uint64_t stamp) override;
     void announced(header& of) override;
 
 private:

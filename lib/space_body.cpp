@@ -1,3 +1,4 @@
+// length: the beginning and the end of a space's life, and what of it has no file of its own
 // Life of a space: made, started from what the file holds, linked, asked, stopped.
 #include "space_body.hpp"
 #include "../crdt/mutant.hpp"
@@ -122,22 +123,28 @@ void space_body::start(std::function<void()> done) {
         if (ec || joins_over_behind())
             unknown_.try_emplace({&type, schema_key}, heads_.applied()), machine_->want_state();
         take_schema(*o);
-        loaded_ = true;
-        bool begun = half_joined_is(join_begun) || half_joined_is(join_over_behind);
-        if (begun && !mutant("recovery_forgets_a_begun_join"))
-            join_again();
-        else if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name))
-            clear_staging([](bool) {});
-        if (rows_mislead()) machine_->want_state();
-        endings_.start();
-        open(*find_type(leases::type_name), leases::key, [this, self, done](boost::system::error_code, object* runs) {
+        open(*find_type(leases::type_name), leases::key, [this, self, done](boost::system::error_code failed, object* runs) {
             auto still = self.lock();
-            if (!still || stopped_) return;
-            if (!runs) runs = &make_object(*find_type(leases::type_name), leases::key), pin(*runs);
-            leases_.start(*runs);
-            done();
+            if (still && !stopped_) runs_found(failed, runs), done();
         });
     });
+}
+
+/// Who is there, and all is known to begin with. Like the schema it is in memory, though its row could not be read.
+void space_body::runs_found(boost::system::error_code ec, object* o) {
+    auto& type = *find_type(leases::type_name);
+    if (!o) o = &make_object(type, leases::key), pin(*o);
+    if (ec || joins_over_behind())
+        unknown_.try_emplace({&type, leases::key}, heads_.applied()), machine_->want_state();
+    leases_.start(*o);
+    loaded_ = true;
+    bool begun = half_joined_is(join_begun) || half_joined_is(join_over_behind);
+    if (begun && !mutant("recovery_forgets_a_begun_join"))
+        join_again();
+    else if (store_ && store_->find(name_kind::space, staging_prefix + setup_.name))
+        clear_staging([](bool) {});
+    if (rows_mislead()) machine_->want_state();
+    endings_.start(replayed_.size() != 0);
 }
 
 void space_body::stop() {

@@ -122,16 +122,18 @@ public:
     bool may_begin_anew(object& o) const;
     /// As touched, but that nothing is refused: it may be that it is only looked at.
     void begins_anew(object& o);
-    bool names_too_many(object const& o) const;
     /// So many there may be who take something away.
     std::size_t members() const;
     bool reaches_members() const;
+    /// It knows what others know, as far as it is linked to any; or there is nobody else.
+    bool hears_somebody() const;
     bool is_linked(node_id const& node) const { return machine_ && machine_->is_linked(node); }
     void tell_over(object& o);
-    std::int64_t lease_ms(std::uint32_t writer) const { return leases_.of(writer); }
+    std::int64_t lease_ms(std::uint32_t writer, std::uint64_t stamp) const { return leases_.of(writer, stamp); }
     void announced() { leases_.announced(); }
     void leave();
     bool is_runs(object const& o) const { return leases_.is(o); }
+    bool is_unknown_here(object const& o) const { return is_unknown(o); }
     void end_step();
     /// Null: the file cannot be read just now.
     void find_due(due_query query, std::function<void(std::vector<due_item> const*)> done);
@@ -405,6 +407,7 @@ private:
     bool needs_more(object_type& type, bytes_view key, dot at);
     void see_head(std::uint32_t slot);
     void take_schema(object& o);
+    void runs_found(boost::system::error_code ec, object* o);
     bool write_cold(cold_deltas::place const& where);
     void write_row(object_type& type, std::string const& key, store_write write);
     void load_replayed(cold_deltas::place const& where);

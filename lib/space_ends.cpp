@@ -13,10 +13,14 @@ void space_body::tell_of_ends(object_type& type) const {
 }
 
 void space_body::has_ends(std::string const& type) {
-    if (!with_ends_.emplace(type).second) return;
-    if (auto t = find_type(type)) tell_of_ends(*t);
-    if (auto it = structs_in_.find(type); it != structs_in_.end())
-        for (auto& outer : it->second) has_ends(outer);
+    std::vector<std::string> todo{type};
+    while (!todo.empty()) {
+        auto name = std::move(todo.back());
+        todo.pop_back();
+        if (!with_ends_.emplace(name).second) continue;
+        if (auto t = find_type(name)) tell_of_ends(*t);
+        if (auto it = structs_in_.find(name); it != structs_in_.end()) todo.insert(todo.end(), it->second.begin(), it->second.end());
+    }
 }
 
 /// The first deadline in it, for its row; 0: none.
@@ -31,10 +35,14 @@ std::int64_t space_body::first_deadline_ms(object const& o) const {
 
 void space_body::deadlines_changed(object& o) {
     endings_.changed(o);
-    if (leases_.is(o) && leases_.changed()) endings_.look_again();
+    if (!leases_.is(o)) return;
+    auto told = leases_.changed();
+    if (told.ended_ms != never_ms || told.came_back) endings_.leases_changed(told.ended_ms, told.came_back);
 }
 
-std::size_t space_body::members() const { return std::max(others_.value_or(0), peers_) + 1; }
+/// Of whom it is not known whether they have a file: by the writers that were heard of.
+std::size_t space_body::members() const { return std::max({others_.value_or(0), peers_, std::size_t(heads_.size())}) + 1; }
+bool space_body::hears_somebody() const { return others_ && machine_ && (*others_ == 0 || (peers_ && synced() && machine_->is_level())); }
 bool space_body::reaches_members() const {
     return others_ && machine_ && synced() && machine_->counted_links() >= *others_ && machine_->is_level();
 }
@@ -44,6 +52,7 @@ void space_body::tell_over(object& o) { tell(o, ~std::uint64_t(0) >> 1, false, d
 /// The node stops: what it has announced is gone, while there are links to say so.
 void space_body::leave() {
     if (is_busy() || overloaded() || self_ == writers::none) return;
+    seal();
     leases_.end();
     seal();
 }

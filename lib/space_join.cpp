@@ -295,12 +295,13 @@ void space_body::switch_state() {
     joined_position_ = log_.next_position();
     if (store_) write_known(true), clear_staging([](bool) {});
     for (auto l : static_cast<schema_object*>(schema_->value())->lines) add_line(l);
-    for (auto o : residents)
-        if (!mutant("watch_is_not_told_of_a_state")) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
     for (auto o : residents) {
-        if (o->type->holds_rights) rights_.heard(*o, true);
         if (o->type->may_end) deadlines_changed(*o);
     }
+    for (auto o : residents)
+        if (!mutant("watch_is_not_told_of_a_state")) tell(*o, ~std::uint64_t(0) >> 1, true, dot());
+    for (auto o : residents)
+        if (o->type->holds_rights) rights_.heard(*o, true);
     ring_watches();
     if (on_entry) on_entry(true);
     end_joining(true);
@@ -324,7 +325,7 @@ void space_body::nobody_else() {
     if (stopped_ || rebuilding() || !half_joined_is(rows_behind)) return;
     setup_.alarm("no other member has what the file has lost of space " + setup_.name + ": it goes on with what there is");
     half_joined_.clear();
-    unknown_.erase({schema_->type, schema_key});
+    unknown_.erase({schema_->type, schema_key}), unknown_.erase({find_type(leases::type_name), leases::key});
     write_known();
     fold_log();
 }

@@ -35,7 +35,7 @@ void copy_fields(struct_part const& type, void const* from, void* to) {
 }
 
 void drop_over(struct_part const& type, void* copy, std::int64_t now_ms) {
-    ending e{now_ms, now_ms, [](std::int64_t at, deadline_setters const&, bytes_view) { return at; }, ~std::size_t(0)};
+    ending e{now_ms, now_ms, [](std::int64_t at, deadline_setters const&, bool) { return at; }, ~std::size_t(0)};
     e.detached = true;
     for (auto& m : type.members())
         if (m.type->may_end()) m.type->end(static_cast<char*>(copy) + m.offset, e);

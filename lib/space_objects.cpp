@@ -37,10 +37,13 @@ object_type& space_body::type_of(struct_part const& part, bool reserved) {
     auto& name = part.name();
     if (!reserved && (name.empty() || name.size() > 512 || !is_utf8(name) || name.starts_with("dunlin")))
         throw boost::system::system_error(node_errc::bad_name, name);
+    bool fresh = !find_type(name);
     auto& t = make_type(name, &part, true);
+    if (fresh && t.may_end && loaded_) endings_.type_known();
     if (t.part != &part) {
         require(!t.known, "two C++ types of this program have one public name: give one another by DUNLIN_OBJECT_AS");
         relocate(t, part);
+        if (t.may_end) endings_.type_known();
     }
     return t;
 }

@@ -36,16 +36,7 @@ void space_body::touched(object& o) {
 void space_body::begins_anew(object& o) { take_in_turn(o); }
 
 bool space_body::may_begin_anew(object& o) const {
-    return !stopped_ && !absorbing_ && (!atomic_now || atomic_now == this) && o.fields().may_erase(o.value()) && !names_too_many(o);
-}
-
-bool space_body::names_too_many(object const& o) const {
-    if (table_.size() <= writers_named_max) return false;
-    slot_set used;
-    o.fields().each_slot(o.value(), used);
-    std::size_t n = 0;
-    used.each([&](std::uint32_t) { ++n; });
-    return n > writers_named_max;
+    return !stopped_ && !absorbing_ && (!atomic_now || atomic_now == this) && o.fields().may_erase(o.value()) && !has_too_many_writers(o.fields(), o.value());
 }
 
 void space_body::take_in_turn(object& o) {
@@ -98,6 +89,10 @@ std::uint64_t space_body::seal_turn(std::size_t bytes) {
     // The schema object may have been touched after the object that needed it: it stands first.
     auto schema = std::find(turn_.begin(), turn_.end(), schema_);
     if (schema != turn_.end()) std::rotate(turn_.begin(), schema, schema + 1);
+    // So does the lease of what is announced.
+    auto runs = std::find_if(turn_.begin(), turn_.end(), [this](object* o) { return leases_.is(*o); });
+    auto first = turn_.begin() + (turn_.front() == schema_);
+    if (runs != turn_.end() && runs > first) std::rotate(first, runs, runs + 1);
     auto turn = std::move(turn_);
     turn_.clear();
     std::uint64_t made = 0;
@@ -236,9 +231,9 @@ bool space_body::names_too_many() const {
 }
 
 std::uint64_t space_body::commit_atomic() {
-    drop_what_was_looked_at();
-    std::size_t bytes = 0;
-    for (auto o : turn_) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());
+    std::size_t bytes = 0; // what was only looked at says nothing, and is dropped with the undo log
+    for (auto o : turn_)
+        if (!o->was_only_looked_at()) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());
     if (bytes > atomic_bytes_max || names_too_many()) {
         roll_back();
         throw boost::system::system_error(node_errc::turn_too_large);

@@ -91,4 +91,46 @@ void map_read_random_of_100k(benchmark::State& state) {
     benchmark::DoNotOptimize(sum);
 }
 BENCHMARK(map_read_random_of_100k);
+
+/// Of a million keys ten by key, from a random one on; and a key made and erased, a turn each, where the order is kept.
+struct wide {
+    dunlin::map<std::int64_t, dunlin::counter> by_number;
+};
+DUNLIN_OBJECT(wide, by_number)
+
+void fill(bench::space<wide>& s) {
+    for (std::int64_t k = 0; k < 1'000'000; ++k) s->by_number[k * 7919 % 1'000'003] += 1;
+    s.seal();
+}
+
+void map_ten_by_key_of_1M(benchmark::State& state) {
+    bench::space<wide> s;
+    fill(s);
+    auto plain = s.bytes();
+    bench::sequence next;
+    std::int64_t sum = 0;
+    for (auto _ : state) {
+        int n = 0;
+        for (auto [k, c] : s->by_number.from(std::int64_t(next() % 1'000'000)))
+            if (sum += k; ++n == 10) break;
+        benchmark::DoNotOptimize(sum);
+    }
+    bench::each(state, 1);
+    state.counters["order_bytes"] = double(s.bytes() - plain) / 1e6;
+}
+BENCHMARK(map_ten_by_key_of_1M);
+
+void map_make_and_erase_of_1M(benchmark::State& state) {
+    bench::space<wide> s;
+    fill(s);
+    if (state.range(0)) benchmark::DoNotOptimize(*s->by_number.ordered().begin());
+    bench::sequence next;
+    for (auto _ : state) {
+        auto k = -1 - std::int64_t(next() % 1'000'000);
+        s->by_number[k] += 1, s.seal();
+        s->by_number.erase(k), s.seal();
+    }
+    bench::each(state, 2);
+}
+BENCHMARK(map_make_and_erase_of_1M)->ArgName("ordered")->Arg(0)->Arg(1);
 } // namespace

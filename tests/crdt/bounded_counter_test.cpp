@@ -308,4 +308,25 @@ TEST(bounded_counter, is_small) {
     EXPECT_EQ(sizeof(dunlin::bounded_counter), 40u);
     EXPECT_LE(t.a.heap_bytes(), 290u);
 }
+
+// What the compiler's refusals go by: of an element of a map with one in it, of an object with one that ends.
+struct with_one {
+    dunlin::bounded_counter balance;
+};
+DUNLIN_OBJECT(with_one, balance)
+struct around_it {
+    with_one inner;
+    dunlin::counter other;
+};
+DUNLIN_OBJECT(around_it, inner, other)
+struct without_one {
+    dunlin::counter n;
+    dunlin::map<std::string, dunlin::expiry> online;
+};
+DUNLIN_OBJECT(without_one, n, online)
+static_assert(dunlin::holds<dunlin::bounded_counter, dunlin::bounded_counter>());
+static_assert(dunlin::holds<dunlin::bounded_counter, with_one>());
+static_assert(dunlin::holds<dunlin::bounded_counter, around_it>());
+static_assert(!dunlin::holds<dunlin::bounded_counter, without_one>());
+static_assert(!dunlin::holds<dunlin::expiry, without_one>(), "below a map it ends the element, not the object");
 } // namespace

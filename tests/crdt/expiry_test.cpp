@@ -263,7 +263,7 @@ TEST(expiry, a_walk_takes_away_what_is_to_go_and_says_when_to_come_again) {
     });
     auto& part = t.a.at().type();
     auto walk = [&](std::int64_t since, std::int64_t now, std::size_t most) {
-        auto goes = [](std::int64_t at, dunlin::deadline_setters const& by, dunlin::bytes_view) { return by.empty() ? 0 : at + 2000; };
+        auto goes = [](std::int64_t at, dunlin::deadline_setters const& by, bool) { return by.empty() ? 0 : at + 2000; };
         dunlin::ending e{since, now, goes, most};
         t.a.turn([&] { part.end(t.a.at().value(), e); });
         return e;

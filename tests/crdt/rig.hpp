@@ -131,7 +131,7 @@ public:
     }
     dunlin::undo_log* undo(dunlin::header&) override { return log_ ? *log_ : nullptr; }
     std::int64_t now_ms(dunlin::header&) override { return wall_ms; }
-    std::int64_t lease_ms(dunlin::header&, std::uint32_t slot) override {
+    std::int64_t lease_ms(dunlin::header&, std::uint32_t slot, std::uint64_t) override {
         auto it = table ? leases.find(table->id(slot)) : leases.end();
         return it == leases.end() ? dunlin::never_ms : it->second;
     }

@@ -76,7 +76,7 @@ TEST(presence, is_gone_when_the_node_fails_and_nothing_is_left_of_it) {
     c.crash(1);
     c.advance(15s);
     EXPECT_EQ(held(c, 0), 201u);
-    c.advance(20s);
+    c.advance(80s);
     for (std::size_t i : {0, 2, 3}) EXPECT_EQ(who(c, i), "ada:1");
     c.restart(1);
     announce(c, 1, "p1", 77);
@@ -87,17 +87,105 @@ TEST(presence, is_gone_when_the_node_fails_and_nothing_is_left_of_it) {
     for (std::size_t i : {0, 1, 2, 3}) EXPECT_EQ(held(c, i), 2u) << "taken away by the next run";
 }
 
-TEST(presence, of_a_node_that_does_not_come_back_is_taken_away_by_the_others) {
-    cluster c(4, seed(553));
-    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2);
+// Nobody would announce again what a member has announced that is only away: it is hidden, and its next run takes it away.
+TEST(presence, of_a_member_waits_for_it_and_of_a_node_without_a_file_goes) {
+    cluster c(4, seed(553), [](std::size_t i, dunlin::options& o) {
+        if (i == 3) o.data({});
+    });
+    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2), announce(c, 3, "cid", 3);
     ASSERT_SETTLES(c);
-    c.crash(1);
-    c.advance(90min);
-    ASSERT_SETTLES(c);
-    for (std::size_t i : {0, 2, 3}) {
-        EXPECT_EQ(who(c, i), "ada:1");
-        EXPECT_EQ(held(c, i), 1u);
+    c.kill(3);
+    c.advance(20min);
+    for (std::size_t i : {0, 1, 2}) {
+        EXPECT_EQ(who(c, i), "ada:1 bob:2");
+        EXPECT_EQ(held(c, i), 2u);
     }
+    c.crash(1);
+    c.advance(3h);
+    for (std::size_t i : {0, 2}) {
+        EXPECT_EQ(who(c, i), "ada:1");
+        EXPECT_EQ(held(c, i), 2u);
+    }
+    c.restart(1);
+    EXPECT_EQ(who(c, 1, "another"), ""); // its program comes to know the type
+    c.advance(5min);
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2}) EXPECT_EQ(held(c, i), 1u);
+}
+
+TEST(presence, of_others_is_left_alone_by_who_comes_back_after_hours) {
+    cluster c(3, seed(560), [](std::size_t, dunlin::options& o) { o.memory(256 << 10); });
+    c.advance(5s);
+    for (int k = 0; k < 100; ++k) announce(c, std::size_t(k % 2), "p" + std::to_string(k), k, "room " + std::to_string(k));
+    ASSERT_SETTLES(c);
+    c.advance(1min);
+    c.crash(2);
+    c.advance(5h);
+    c.restart(2);
+    c.advance(5min);
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1, 2})
+        for (int k = 0; k < 100; k += 9) EXPECT_EQ(who(c, i, "room " + std::to_string(k)), "p" + std::to_string(k) + ":" + std::to_string(k));
+}
+
+TEST(presence, is_the_same_for_clocks_that_differ_by_less_than_a_minute) {
+    cluster c(3, seed(561));
+    c.clock(1).skew(55s), c.clock(2).skew(-2s);
+    announce(c, 0, "ada", 1), announce(c, 1, "bob", 2), announce(c, 2, "cid", 3);
+    ASSERT_SETTLES(c);
+    for (int k = 0; k < 100; ++k) {
+        for (std::size_t i : {0, 1, 2}) ASSERT_EQ(who(c, i), "ada:1 bob:2 cid:3") << k;
+        c.advance(3s);
+    }
+}
+
+TEST(presence, in_an_atomic_that_is_undone_leaves_nothing) {
+    cluster c(2, seed(562));
+    announce(c, 1, "bob", 2);
+    ASSERT_SETTLES(c);
+    auto before = entries_of(c, 1);
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        EXPECT_FALSE(n.atomic([&] { return r->who.announce("ada", 1), false; }));
+    });
+    c.kill(1);
+    c.advance(10min);
+    EXPECT_EQ(who(c, 0), "");
+    EXPECT_LE(entries_of(c, 0), before + 1);
+}
+
+// More names than one entry has room for: no part of it is taken for what nobody stands for.
+TEST(presence, of_a_large_turn) {
+    cluster c(2, seed(563));
+    c.run(1, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        co_return;
+    });
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<lounge> r = co_await n.open<lounge>("r");
+        for (int k = 0; k < 3000; ++k) r->who.announce(std::string(400, 'n') + std::to_string(k), k);
+    });
+    ASSERT_SETTLES(c);
+    c.advance(10s);
+    EXPECT_EQ(held(c, 0), 3000u);
+    EXPECT_EQ(held(c, 1), 3000u);
+}
+
+TEST(presence, in_a_space_that_is_named_late) {
+    cluster c(1, seed(564));
+    c.advance(5s);
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        auto games = n.space("games");
+        dunlin::ref<lounge> r = co_await games.open<lounge>("r");
+        r->who.announce("ada", 1);
+        co_return;
+    });
+    c.advance(10min);
+    auto there = c.run(0, [](dunlin::node& n) -> awaitable<std::size_t> {
+        dunlin::ref<lounge> r = co_await n.space("games").open<lounge>("r");
+        co_return r->who.size();
+    });
+    EXPECT_EQ(there, 1u);
 }
 
 TEST(presence, ends_at_once_when_the_node_stops) {
@@ -115,14 +203,14 @@ TEST(presence, ends_at_once_when_the_node_stops) {
     EXPECT_EQ(who(c, 0), "ada:1");
 }
 
-TEST(presence, costs_one_change_in_ten_seconds_however_much_is_announced) {
+TEST(presence, costs_one_change_in_20_seconds_however_much_is_announced) {
     cluster c(2, seed(555));
     for (int k = 0; k < 300; ++k) announce(c, 0, "p" + std::to_string(k), k, "r" + std::to_string(k % 50));
     ASSERT_SETTLES(c);
     auto before = entries_of(c, 1);
     c.advance(10min);
-    EXPECT_LE(entries_of(c, 1) - before, 61u);
-    EXPECT_GE(entries_of(c, 1) - before, 55u);
+    EXPECT_LE(entries_of(c, 1) - before, 31u);
+    EXPECT_GE(entries_of(c, 1) - before, 27u);
 }
 
 // Beyond a cut nobody hears of the lease: there the node is gone; when it is back, so is what it announced.
@@ -132,12 +220,12 @@ TEST(presence, comes_back_with_the_node_after_a_cut) {
     ASSERT_SETTLES(c);
     c.advance(5s);
     c.partition({0}, {1, 2});
-    c.advance(10min);
+    c.advance(3h);
     EXPECT_EQ(who(c, 0), "ada:1");
     EXPECT_EQ(who(c, 1), "bob:2");
     c.heal();
     ASSERT_SETTLES(c);
-    c.advance(15s);
+    c.advance(25s);
     for (std::size_t i : {0, 1, 2}) EXPECT_EQ(who(c, i), "ada:1 bob:2");
 }
 
@@ -153,7 +241,7 @@ TEST(presence, of_one_name_at_two_nodes_is_that_of_who_is_there) {
     ASSERT_SETTLES(c);
     for (std::size_t i : {0, 1, 2}) EXPECT_EQ(who(c, i), "ada:2") << "the later";
     c.kill(0);
-    c.advance(40s);
+    c.advance(100s);
     for (std::size_t i : {1, 2}) EXPECT_EQ(who(c, i), "ada:1");
 }
 
@@ -174,7 +262,7 @@ TEST(presence, is_told_to_watches_when_it_ends) {
     c.advance(1s);
     EXPECT_EQ(told, (std::vector<std::size_t>{1}));
     c.kill(1);
-    c.advance(35s);
+    c.advance(100s);
     ASSERT_GE(told.size(), 2u);
     EXPECT_EQ(told.back(), 0u);
 }
@@ -187,7 +275,7 @@ TEST(presence, in_what_is_not_in_memory) {
     ASSERT_LT(c.node(0).space("main").body()->resident(), 500u);
     EXPECT_EQ(who(c, 0, "room 1" + std::string(100, 'x')), "ada:1");
     c.kill(1);
-    c.advance(35s);
+    c.advance(100s);
     EXPECT_EQ(who(c, 0, "room 1" + std::string(100, 'x')), "");
     EXPECT_EQ(who(c, 0, "room 2" + std::string(100, 'x')), "ada:2");
 }
