@@ -197,6 +197,7 @@ TEST(heavy_bounds, of_refs_of_more_objects_than_memory_may_hold) {
         EXPECT_GT(all.size(), 10'000u);
         all.clear();
         auto p = co_await n.open<player>("one more");
+        co_await n.ready(); // what was let go is on its way to the disk
         p->score += 1;
         auto r = n.seal();
         co_await r.saved();
