@@ -41,7 +41,12 @@ void object::begin_anew() {
     past = std::make_unique<undo_log>();
     past_kept = false;
     beginning_ = true;
-    made_by->begin_anew(value());
+    try {
+        made_by->begin_anew(value());
+    } catch (...) { // a first change was refused, before anything was changed
+        beginning_ = false, past.reset();
+        throw;
+    }
     beginning_ = false;
 }
 
