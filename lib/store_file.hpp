@@ -159,6 +159,7 @@ private:
     void find_lost(std::int64_t window, std::uint32_t type, unsigned seen, std::vector<object_copy>& damaged,
                    bytes_view key);
     bool read_parts(object_row const& row, object_state& into);
+    bool checks_in_whole();
     bool quarantine(std::vector<object_copy> const& rows);
     void lift_quarantine(object_name const& object, bool existed);
     bool read_quarantine();

@@ -85,8 +85,8 @@ store_file::~store_file() { close(); }
 
 void store_file::close() {
     if (!connection_) return;
-    if (broken_) sqlite3_db_config(connection_->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    if (!broken_) sure_frames_ = 0; // closing checks the WAL in
+    // Closing checks the WAL in and takes it away, if it can: what stays is not to be taken for less than it was.
+    if (broken_ || !checks_in_whole()) sqlite3_db_config(connection_->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     connection_.reset();
 }
 

@@ -308,6 +308,16 @@ bool store_file::checkpoint() {
     return true;
 }
 
+bool store_file::checks_in_whole() {
+    int frames = 0, copied = 0;
+    int rc = sqlite3_wal_checkpoint_v2(connection_->db, nullptr, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    if (rc || frames != copied) return false;
+    if (frames < 0) return true; // there is no WAL
+    if (frames < sure_frames_) is_short_ = true;
+    sure_frames_ = 0;
+    return true;
+}
+
 /// What is checked in still stands in the WAL, and is played back over the database at the next start: if a bit of it
 /// rots meanwhile, what comes before that bit would be, and old pages would lie beside new ones, with sound checksums.
 /// The next commit begins the WAL anew, so one is made that says nothing new.

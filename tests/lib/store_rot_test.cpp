@@ -27,6 +27,31 @@ struct aged_file {
     }
 };
 
+// Opened again and again while the disk is full, as its owner does: each time it is closed without being checked in.
+TEST(store_rot, of_a_wal_is_told_also_after_openings_for_which_there_was_no_room) {
+    sim::disk disk("short", 5);
+    sim::disk_registration here(disk);
+    workload w{5};
+    w.frames_max = 1 << 30;
+    seen_at_start seen;
+    store_summary summary;
+    ASSERT_FALSE(w.file.open(on(disk)));
+    ASSERT_FALSE(w.file.scan(seen, summary));
+    for (int n = 1; n <= 60; ++n) w.commit(disk, n);
+    disk.set_room(disk.used_bytes());
+    disk.flip_at_rest("game.db-wal", disk.contents().files.at("game.db-wal").size() / 2 * 8);
+    for (int k = 0; k < 3; ++k) {
+        ASSERT_FALSE(w.file.open(on(disk)));
+        EXPECT_FALSE(w.file.empty_wal()) << "there is room, and the test shows nothing";
+    }
+    disk.set_room(~std::uint64_t(0));
+    ASSERT_FALSE(w.file.open(on(disk)));
+    EXPECT_TRUE(w.file.empty_wal());
+    seen = {};
+    ASSERT_FALSE(w.file.scan(seen, summary));
+    EXPECT_TRUE(summary.is_short) << "commits that were confirmed are not in it any more";
+}
+
 TEST(heavy_store_rot, of_one_bit_of_the_database_is_found_or_without_effect) {
     aged_file aged(aged_file::left::closed);
     auto& w = aged.w;
