@@ -247,13 +247,16 @@ void endings::sweep() {
     });
 }
 
+/// With the last of them the pass goes on.
+void endings::one_loaded(std::size_t& waiting) {
+    if (--waiting || stopped_) return;
+    sweeping_ = false;
+    sweep();
+}
+
 void endings::load_cold() {
     auto waiting = std::make_shared<std::size_t>(1);
-    auto one_less = [this, waiting] {
-        if (--*waiting || stopped_) return;
-        sweeping_ = false;
-        sweep();
-    };
+    auto one_less = [this, waiting] { one_loaded(*waiting); };
     for (auto n = std::min(cold_names_.size(), page_max); n; --n) {
         ++*waiting;
         space_.load_cold(cold_names_.back(), one_less);
@@ -268,11 +271,7 @@ void endings::swept(std::vector<due_item> const& page) {
     auto waiting = std::make_shared<std::size_t>(1);
     auto next = never_ms;
     bool ends = page.size() < page_max;
-    auto one_less = [this, waiting] {
-        if (--*waiting || stopped_) return;
-        sweeping_ = false;
-        sweep();
-    };
+    auto one_less = [this, waiting] { one_loaded(*waiting); };
     for (auto& item : page) {
         if (auto at = later(item.at.ends_ms, grace_ms); at > now) {
             next = at, ends = true;

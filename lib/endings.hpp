@@ -85,6 +85,7 @@ private:
     void note_who_is_heard();
     void sweep();
     void load_cold();
+    void one_loaded(std::size_t& waiting);
     void swept(std::vector<due_item> const& page);
     void end_pass(std::int64_t next_ms);
 };

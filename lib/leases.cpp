@@ -16,7 +16,7 @@ void leases::start(object& runs) {
 
 std::int64_t leases::of(std::uint32_t slot, std::uint64_t stamp) const {
     if (slot == space_.self() && !ended_) return never_ms;
-    if (!runs_ || space_.is_unknown_here(*runs_)) return never_ms; // nobody can tell
+    if (!runs_ || space_.is_unknown(*runs_)) return never_ms; // nobody can tell
     return std::max(line(slot), std::int64_t(stamp >> 16) + (line(slot) ? 0 : length.count()));
 }
 

@@ -28,7 +28,7 @@ std::size_t object::bytes() const {
            (key.size() > 15 ? key.size() + 16 : 0);
 }
 
-void object::touched(header&) { beginning_ ? space.begins_anew(*this) : space.touched(*this); }
+void object::touched(header&) { beginning_ ? space.take_in_turn(*this) : space.touched(*this); }
 void object::rights_changed(header&) { space.rights_changed(*this); }
 std::int64_t object::now_ms() const { return space.time().wall_now().count(); }
 std::int64_t object::now_ms(header&) { return now_ms(); }

@@ -121,7 +121,7 @@ public:
     /// Not where another space's atomic looks at it, nor where no entry could say what it takes away.
     bool may_begin_anew(object& o) const;
     /// As touched, but that nothing is refused: it may be that it is only looked at.
-    void begins_anew(object& o);
+    void take_in_turn(object& o);
     /// So many there may be who take something away.
     std::size_t members() const;
     bool reaches_members() const;
@@ -133,7 +133,8 @@ public:
     void announced() { leases_.announced(); }
     void leave();
     bool is_runs(object const& o) const { return leases_.is(o); }
-    bool is_unknown_here(object const& o) const { return is_unknown(o); }
+    /// In memory, though its row could not be read: what a space cannot be without.
+    bool is_unknown(object const& o) const { return !unknown_.empty() && unknown_.contains({o.type, o.key}); }
     void end_step();
     /// Null: the file cannot be read just now.
     void find_due(due_query query, std::function<void(std::vector<due_item> const*)> done);
@@ -358,15 +359,15 @@ private:
     void tell_of_ends(object_type& type) const;
     void has_ends(std::string const& type);
     std::int64_t first_deadline_ms(object const& o) const;
+    std::int64_t deadline_for_row(object const& o);
     void rows_moved();
     static constexpr std::size_t large_object_bytes = 64 << 10; // from here on changes are saved, not the whole
     static constexpr std::size_t entry_bytes_wanted = 512 << 10;
     static constexpr std::size_t atomic_bytes_max = 3 << 20; // of its delta: an entry has 4 MiB in all
     static constexpr std::size_t dependencies_max = 4096;     // of one entry
-    static constexpr std::size_t writers_named_max = 32768;   // by an atomic: 768 KiB of its entry
+    static constexpr std::size_t writers_named_max = writers_erased_max; // by an atomic: 768 KiB of its entry
     static constexpr std::size_t one_entry = ~std::size_t(0); // whatever its size
     bool names_too_many() const;
-    void take_in_turn(object& o);
     void drop_what_was_looked_at();
     std::uint64_t publish_own(entry_builder& built);
     std::uint64_t seal_turn(std::size_t bytes);
@@ -382,8 +383,6 @@ private:
     bool apply_records(object& o, bytes_view records, std::uint64_t upto = 0);
     bool is_named(list_item const& i) const;
     void now_unknown(object_type& type, std::string const& key);
-    /// In memory, though its row could not be read: the schema, which a space cannot be without.
-    bool is_unknown(object const& o) const { return !unknown_.empty() && unknown_.contains({o.type, o.key}); }
     void finish_open(object_type& type, std::string const& key, boost::system::error_code ec, object* o);
     void count_bytes(object& o);
     void make_room();

@@ -110,9 +110,7 @@ void space_body::note_record(object& o, bool was_dirty, entry const& e, entry_bo
 void space_body::write_whole(object& o, std::function<void(write_result const&)> answer) {
     auto state = encode_object(o, table_, disk_names());
     if (state.size() > o.counted_bytes) count_bytes(o); // it has grown, pinned all the time
-    auto ends = first_deadline_ms(o);
-    endings_.row_ends(ends);
-    store_->write(state_write{name_of(*o.type, o.key), std::move(state), ends}, std::move(answer));
+    store_->write(state_write{name_of(*o.type, o.key), std::move(state), deadline_for_row(o)}, std::move(answer));
 }
 
 void space_body::save_state(object& o, std::function<void(write_result const&)> done) {
@@ -135,11 +133,9 @@ void space_body::save_state(object& o, std::function<void(write_result const&)> 
     };
     if (o.fields().vacant(o.value()))
         store_->write(erase_write{name_of(*o.type, o.key)}, std::move(answer));
-    else if (auto records = std::exchange(o.records, nullptr)) {
-        auto ends = first_deadline_ms(o);
-        endings_.row_ends(ends);
-        store_->write(delta_write{name_of(*o.type, o.key), std::move(*records), 0, ends}, std::move(answer));
-    } else
+    else if (auto records = std::exchange(o.records, nullptr))
+        store_->write(delta_write{name_of(*o.type, o.key), std::move(*records), 0, deadline_for_row(o)}, std::move(answer));
+    else
         write_whole(o, std::move(answer));
 }
 

@@ -33,6 +33,13 @@ std::int64_t space_body::first_deadline_ms(object const& o) const {
     return first == never_ms ? 0 : std::max<std::int64_t>(first, 1);
 }
 
+/// Said to whoever loads what is over.
+std::int64_t space_body::deadline_for_row(object const& o) {
+    auto ends = first_deadline_ms(o);
+    endings_.row_ends(ends);
+    return ends;
+}
+
 void space_body::deadlines_changed(object& o) {
     endings_.changed(o);
     if (!leases_.is(o)) return;

@@ -193,10 +193,7 @@ void space_body::join_row(object_type& type, std::string const& key, object_stat
     }
     auto state = encode_object(*o, table_, disk_names());
     bool same = whole && row.deltas.empty() && old.records.empty() && waiting.records.empty() && state == row.state;
-    if (same) return;
-    auto ends = first_deadline_ms(*o);
-    endings_.row_ends(ends);
-    write_row(type, key, state_write{name_of(type, key), std::move(state), ends});
+    if (!same) write_row(type, key, state_write{name_of(type, key), std::move(state), deadline_for_row(*o)});
 }
 
 /// Lost, or done.

@@ -33,8 +33,6 @@ void space_body::touched(object& o) {
     take_in_turn(o);
 }
 
-void space_body::begins_anew(object& o) { take_in_turn(o); }
-
 bool space_body::may_begin_anew(object& o) const {
     return !stopped_ && !absorbing_ && (!atomic_now || atomic_now == this) && o.fields().may_erase(o.value()) && !has_too_many_writers(o.fields(), o.value());
 }

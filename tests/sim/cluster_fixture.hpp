@@ -78,13 +78,20 @@ inline void fill_log(cluster& c, std::size_t i, int turns = 400) {
     }
 }
 
-/// Keys of the live players at node i, page by page.
-inline std::vector<std::string> listed(cluster& c, std::size_t i) {
+/// How many entries were made in all, as node i has seen.
+inline std::uint64_t entries(cluster& c, std::size_t i) {
+    std::uint64_t sum = 0;
+    for (auto& [writer, n] : c.vector(i)) sum += n;
+    return sum;
+}
+
+/// Keys of what is there of a type at node i, page by page.
+template <class T = player> std::vector<std::string> listed(cluster& c, std::size_t i) {
     return c.run(i, [](dunlin::node& n) -> awaitable<std::vector<std::string>> {
         std::vector<std::string> all;
         dunlin::page_cursor cursor;
         while (!cursor.end) {
-            auto page = co_await n.list<player>(cursor, 10);
+            auto page = co_await n.list<T>(cursor, 10);
             all.insert(all.end(), page.first.begin(), page.first.end());
             cursor = page.second;
         }
