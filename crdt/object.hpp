@@ -103,7 +103,7 @@ class expiry;
 
 /// A field of this type is in it, or in a struct in it.
 template <class Field, class T> constexpr bool holds() {
-    bool any = std::is_same_v<T, Field>;
+    bool any = std::is_base_of_v<Field, T>;
     if constexpr (described<T>)
         for_each_field<T>([&](char const*, auto pointer) {
             any |= holds<Field, std::remove_reference_t<decltype(std::declval<T&>().*pointer)>>();

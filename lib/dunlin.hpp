@@ -11,6 +11,7 @@
 #include "../crdt/disable_wins_flag.hpp"
 #include "../crdt/expiry.hpp"
 #include "../crdt/flag.hpp"
+#include "../crdt/indexed.hpp"
 #include "../crdt/latest.hpp"
 #include "../crdt/map.hpp"
 #include "../crdt/maximum.hpp"
@@ -20,3 +21,4 @@
 #include "../crdt/set.hpp"
 #include "../crdt/siblings.hpp"
 #include "node.hpp"
+#include "query.hpp"

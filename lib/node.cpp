@@ -37,6 +37,16 @@ void space::when_started(std::function<void(boost::system::error_code)> then) co
     });
 }
 
+void space::when_synced(std::function<void(boost::system::error_code)> then) const {
+    auto node = node_.lock();
+    auto wait = std::chrono::nanoseconds(node ? node->sync_deadline() : std::chrono::milliseconds(0));
+    when_started([body = body_, wait, then = std::move(then)](boost::system::error_code failed) {
+        if (failed) return then(failed);
+        if (body->synced()) return then({});
+        body->wait_synced(wait, [then](boost::system::error_code) { then({}); });
+    });
+}
+
 /// Start, then what the cluster knows, then the object. A deadline gives up the wait for the cluster, not the object.
 void space::begin_open(object_type& type, std::string key, std::chrono::nanoseconds deadline,
                        open_handler handler) const {

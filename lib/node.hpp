@@ -54,6 +54,7 @@ public:
     template <class T, class... A> auto open(A&&... a) const { return main_.open<T>(std::forward<A>(a)...); }
     template <class T> ref<T> local(std::string_view key) const { return main_.local<T>(key); }
     template <class T, class... A> auto list(A&&... a) const { return main_.list<T>(std::forward<A>(a)...); }
+    template <class T> objects_of<T> all() const;
     template <class F> receipt atomic(F&& f) const { return main_.atomic(std::forward<F>(f)); }
     receipt seal() const { return main_.seal(); }
     template <class T> dunlin::watch<T> watch(object_watch::when w = object_watch::when::applied) const {

@@ -15,6 +15,7 @@ namespace dunlin {
 
 class space_body;
 class object_watch;
+struct indexed_type;
 
 class object;
 
@@ -38,6 +39,7 @@ struct object_type {
     bool holds_rights = false;       // it has bounded counters, as far as this program or the schema says
     std::vector<std::size_t> rights; // where they lie in the program's struct
     bool may_end = false, may_end_below = false; // deadlines (crdt/expiry.hpp) may lie in it; in elements of its maps
+    indexed_type* indexes = nullptr; // none are kept (indexes.hpp)
     struct order;
     std::shared_ptr<order> by_hash; // its objects in memory
 };

@@ -8,6 +8,7 @@
 namespace dunlin {
 
 class node_body;
+template <class T> class objects_of;
 
 struct page_cursor { // where a listing goes on; a new one begins
     std::int64_t after = -1;
@@ -72,6 +73,9 @@ public:
             });
     }
 
+    /// The objects of a type, to be put in the order of a field: query.hpp.
+    template <class T> objects_of<T> all() const;
+
     /// Runs f now: all of its changes, or none, here and on every peer. A throw undoes them and goes on; `return false`
     /// undoes them and gives a receipt that converts to false. Nothing may suspend inside. Only objects of this space
     /// may be changed.
@@ -112,6 +116,9 @@ public:
     }
     bool synced() const { return body_->synced(); }
     std::shared_ptr<space_body> const& body() const { return body_; }
+
+    /// When the node has started and knows what its cluster knows, as far as sync_deadline lets it wait.
+    void when_synced(std::function<void(boost::system::error_code)> then) const;
 
 private:
     /// While it lives an atomic runs in the space; gone without commit, everything is undone.

@@ -154,6 +154,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
                 auto alive = self.lock();
                 if (alive && found) rights_.heard(*found, true), unpin(*found);
             });
+        if (!row && type.indexes) indexes_.waits(type, one.key, type.part->touched_by(one.delta));
         if (!row && !type.watches.empty())
             tell_cold(type, {std::string(one.key), type.part->touched_by(one.delta), false, true, at});
         return true;
@@ -165,6 +166,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
 }
 
 void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
+    if (o.type->indexes) indexes_.changed(o);
     if (!o.watches && o.type->watches.empty()) return;
     change_record c{o.key, members, !o.shows(), remote, at};
     bool saved = is_saved(at);
@@ -195,6 +197,7 @@ void space_body::ring_watches() {
         if (std::find(ringing_.begin(), ringing_.end(), w) == ringing_.end()) ringing_.push_back(w);
     touched_watches_.clear();
     each_ringing([](object_watch& w) { w.ring(); });
+    indexes_.ring();
 }
 
 } // namespace dunlin

@@ -15,7 +15,7 @@ std::string view_of_writer(writer_id const& w) {
 }
 
 space_body::space_body(space_setup setup)
-    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this), endings_(*this), leases_(*this) {
+    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this), endings_(*this), leases_(*this), indexes_(*this) {
     auto& type = type_of(struct_of<schema_object>(), true);
     type_of(struct_of<runs_object>(), true);
     type.described = true;
@@ -155,6 +155,7 @@ void space_body::stop() {
     tick_->cancel();
     rows_moved();
     fail_waiters(node_errc::stopped);
+    indexes_.fail(node_errc::stopped);
     auto loading = std::move(loading_);
     loading_.clear();
     for (auto& [name, waiting] : loading)

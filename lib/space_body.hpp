@@ -17,6 +17,7 @@
 #include "endings.hpp"
 #include "entry_log.hpp"
 #include "error.hpp"
+#include "indexes.hpp"
 #include "leases.hpp"
 #include "object.hpp"
 #include "object_state.hpp"
@@ -141,6 +142,16 @@ public:
     void load_due(due_item const& item, std::function<void()> done);
     std::vector<type_and_key> cold_that_ends();
     void load_cold(type_and_key const& name, std::function<void()> done);
+
+    // ---- objects in the order of a field (indexes.hpp)
+    indexes& orders() { return indexes_; }
+    /// Who looks at all objects sees what this turn has changed; inside an atomic what was before it.
+    void end_turn_before_a_look() {
+        if (!stopped_ && !in_atomic_ && !absorbing_) seal();
+    }
+    std::size_t memory_bytes() const { return setup_.memory_bytes; }
+    /// A state is being joined, or the file is read again: then what is not in memory is not to be touched.
+    bool rebuilding() const { return joining_ || rereading_; }
 
     // ---- waiting
     void wait_saved(dot d, done_handler handler);
@@ -334,8 +345,6 @@ private:
     std::vector<std::unique_ptr<transfer>> transfers_;
     std::uint64_t last_token_ = 0;
     bool joining_ = false, rereading_ = false; // a state is being joined; the file is read again
-    /// Then what is not in memory is not to be touched.
-    bool rebuilding() const { return joining_ || rereading_; }
     /// As in the file, docs/disk.md: whose join has begun, so that rows may hold more than the vector says; or empty.
     std::string half_joined_;
     static constexpr char join_begun = 1, rows_ahead = 2, rows_behind = 3, join_over_behind = 4, no_join = 5;
@@ -354,6 +363,7 @@ private:
     rights rights_;
     endings endings_;
     leases leases_;
+    indexes indexes_;
     void deadlines_changed(object& o);
 
     void tell_of_ends(object_type& type) const;

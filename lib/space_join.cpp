@@ -244,6 +244,7 @@ void space_body::write_known(bool ends_join) {
 void space_body::end_rebuilding() {
     auto waiting = std::exchange(after_joining_, {});
     for (auto& w : waiting) w();
+    indexes_.outdated(), indexes_.ring();
     rows_moved();
     schedule_tick();
 }

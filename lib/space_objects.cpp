@@ -127,7 +127,7 @@ void space_body::unpin(object& o) {
 void space_body::make_room() {
     if (!store_ || store_error_ || stopped_ || rebuilding()) return;
     unsigned returned = 0;
-    for (auto it = used_.begin(); it != used_.end() && resident_bytes_ + cold_.bytes() > setup_.memory_bytes;) {
+    for (auto it = used_.begin(); it != used_.end() && resident_bytes_ + cold_.bytes() + indexes_.bytes() > setup_.memory_bytes;) {
         auto& o = *it++;
         if (o.leaving || o.in_turn || o.watches) continue;
         if (o.type->holds_rights && rights_.has_pocket(o)) { // it leaves after that was put back
@@ -317,6 +317,7 @@ void space_body::now_unknown(object_type& type, std::string const& key) {
     auto number = type_number(type);
     cold_.take(number, key), replayed_.take(number, key);
     machine_->want_state();
+    indexes_.unknown(type);
     if (unknown_.try_emplace({&type, key}, heads_.applied()).second)
         setup_.alarm("the row of " + type.name + " " + key + " is damaged: it is unknown here until a peer sends it");
 }

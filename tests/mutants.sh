@@ -40,6 +40,11 @@ rights    protocol_tells_one_run_of_a_node       net_tests   witnesses.*
 merge     remove_wins_insert_overrules_no_erase  crdt_tests  remove_wins.*
 merge     expiry_is_not_said_again               crdt_tests  expiry.*
 merge     expiry_lets_the_old_live_on            crdt_tests  expiry.*
+index     index_keeps_the_first_value            lib_tests   object_index.*
+index     index_keeps_what_is_erased             sim_tests   query.*
+index     index_leaves_cold_objects              sim_tests   query.*
+index     index_answers_before_it_has_loaded     sim_tests   query.*
+index     index_outlives_a_joined_state          sim_tests   query.*
 ending    ending_is_everybodys                   sim_tests   expiry.*
 ending    ending_waits_for_nobody                sim_tests   expiry.*
 ending    lease_is_not_renewed                   sim_tests   presence.*

@@ -275,6 +275,7 @@ all_tests() {
     if has 'tests/crash/*.cpp'; then processes --rounds 8; fi
     consumers
     if has 'examples/demo*.cpp'; then step demo demo; fi
+    step 'leaderboard of a million' build/release/leaderboard
     end_steps
 }
 

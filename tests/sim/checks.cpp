@@ -137,6 +137,25 @@ void history::heal() {
     healed_in = c.time().now() - healed;
 }
 
+/// What the index says is what the objects say, in one look.
+awaitable<void> history::check_order(dunlin::node& n, std::size_t i) {
+    std::map<std::string, dunlin::ref<stay>> all;
+    for (dunlin::page_cursor cursor; !cursor.end;) {
+        auto page = co_await n.list<stay>(cursor, 100);
+        for (auto& key : page.first) all[key] = co_await n.open<stay>(key);
+        cursor = page.second;
+    }
+    auto query = n.all<stay>().order_by(&stay::uses).limit(10'000);
+    auto rows = co_await query.read();
+    auto now = query.local();
+    if (!now || !now->is_exact()) co_return;
+    std::size_t there = 0;
+    for (auto& [key, one] : all) there += one.exists();
+    if (now->total() != there) promised.fail(name_of(i) + ": the index has " + std::to_string(now->total()) + " of " + std::to_string(there));
+    for (auto& [key, uses] : *now)
+        if (!all[key] || !all[key].exists() || all[key]->uses != uses) promised.fail(name_of(i) + ": the index shows another " + key);
+}
+
 void history::check_end() {
     c.advance(seconds(3)); // watches hear of the last changes
     for (std::size_t i = 0; i < what.nodes; ++i) {
@@ -148,6 +167,7 @@ void history::check_end() {
             long sum = 0;
             for (auto [key, count] : b->made) sum += long(count);
             if (mine.watching && mine.told != sum) promised.fail(name_of(i) + ": a watch was not told of the last change");
+            if (build_of(i) == 1) co_await check_order(n, i);
         });
     }
     for (auto& [key, run] : promised.runs) lost += run.attempted;

@@ -95,6 +95,7 @@ private:
     std::string difference(std::size_t a, std::size_t b);
     void heal();
     void check_end();
+    awaitable<void> check_order(dunlin::node& n, std::size_t i);
     void check_silence();
     void check_bounds(std::size_t i);
 };

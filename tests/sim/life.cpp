@@ -174,6 +174,7 @@ awaitable<void> history::play(dunlin::node& n, std::size_t i) {
         co_await play_with<two::thing>(n, key);
     if (!chance.happens(0.02)) co_return;
     try {
+        if (build_of(i) == 1) co_await n.all<one::session>().order_by(&one::session::uses).read(); // kept from now on
         auto page = co_await n.list<books>(dunlin::page_cursor(), 10);
         if (page.first.size() > 1) promised.fail("a listing has objects that nobody made");
     } catch (boost::system::system_error const& e) { tolerate(e.code()); }

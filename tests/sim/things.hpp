@@ -22,7 +22,7 @@ DUNLIN_OBJECT(books, made, seen, lines, last, clock, left, right)
 /// What ends by itself.
 struct stay {
     dunlin::latest<std::string> label;
-    dunlin::counter uses;
+    dunlin::indexed<dunlin::counter> uses; // in the other build it is not
     dunlin::set<std::string> tags;
     dunlin::expiry expires;
 };
