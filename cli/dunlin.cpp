@@ -16,6 +16,7 @@ namespace {
 
 constexpr char usage[] = R"(dunlin key new                       a new cluster key, one line
 dunlin status ADDRESS                roster, links, vectors, digest and bytes of a running node
+dunlin schema ADDRESS                types and fields of each space, their kinds, and which node said so
 dunlin get ADDRESS TYPE KEY          an object as that node sees it
 dunlin help                          this text
 
@@ -84,6 +85,7 @@ int run(std::vector<std::string> words) {
         return std::cout ? 0 : 1;
     }
     if (is(0, "status") && words.size() == 2) return print(ask_node(words[1], file, "status"));
+    if (is(0, "schema") && words.size() == 2) return print(ask_node(words[1], file, "schema"));
     if (is(0, "get") && words.size() == 4) {
         dunlin::encoder question;
         question.bytes("get"), question.bytes(words[2]), question.bytes(words[3]);

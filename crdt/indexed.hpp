@@ -9,7 +9,8 @@
 // Fields that can be: what has a value() with an order: counter, bounded_counter, flag, latest, maximum and minimum of
 // numbers, enums, bool, double, strings and bytes. Its place in the order is that of value(); a field that was never set has T().
 // Size    nothing in the object; about 160 bytes an object on a node that asks.
-// Errors  those of the field.   Source  secondary index.
+// Errors  those of the field. In a struct inside a struct, or below a map, it is the field and no more: nobody can ask by it.
+//          Source  secondary index.
 #pragma once
 #include "maximum.hpp"
 #include "object.hpp"
@@ -17,10 +18,18 @@
 namespace dunlin {
 
 /// What value() of a field gives, as it is kept.
-template <class F> using value_of_field = std::remove_cvref_t<decltype(std::declval<F const&>().value())>;
+template <class F> struct field_value { using type = void; };
+template <class F> requires requires(F const& f) { f.value(); }
+struct field_value<F> { using type = std::remove_cvref_t<decltype(std::declval<F const&>().value())>; };
+template <class F> using value_of_field = typename field_value<F>::type;
+
+class expiry;
+template <value T> class present;
+template <class F> constexpr bool is_present = false;
+template <class T> constexpr bool is_present<present<T>> = true;
 
 template <class F>
-concept indexable = field_type<F> && !std::derived_from<F, expiry> && requires(F const& f) { f.value(); } && value<value_of_field<F>> &&
+concept indexable = field_type<F> && !std::same_as<F, expiry> && !is_present<F> && value<value_of_field<F>> &&
                     (ordered_value<value_of_field<F>> || std::is_enum_v<value_of_field<F>>);
 
 template <class F> class indexed : public F {
@@ -32,6 +41,14 @@ public:
     using F::operator=;
     indexed() = default;
     indexed(indexed&&) = default;
+
+    /// Bytes in the order of the values. Of doubles 0 and -0 are one; what is not a number stands above all.
+    static void put_value(value_type const& v, encoder& out) {
+        if constexpr (std::same_as<value_type, double>)
+            value_codec<double>::put(out, v == 0 ? 0.0 : v);
+        else
+            value_codec<value_type>::put(out, v);
+    }
 };
 
 } // namespace dunlin

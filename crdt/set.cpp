@@ -35,6 +35,12 @@ bool set_body::contains_bytes(bytes_view element) const {
     return at != rows_->elements.none && rows_->elements[at].key.mark() != removed;
 }
 
+dot set_body::said_by_bytes(bytes_view element) const {
+    dot one;
+    if (contains_bytes(element)) rows_->elements[rows_->elements.find(element)].payload.each([&](dot d) { one = std::max(one, d); });
+    return one;
+}
+
 void set_body::clear_all() {
     if (!rows_ || (rows_->elements.size() == 0 && !rows_->cleared)) return;
     touch();

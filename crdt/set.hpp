@@ -43,6 +43,7 @@ protected:
     bool insert_bytes(bytes_view element);
     bool erase_bytes(bytes_view element);
     bool contains_bytes(bytes_view element) const;
+    dot said_by_bytes(bytes_view element) const;
     std::uint32_t row_count() const { return rows_ ? rows_->elements.size() : 0; }
     bool shown(std::uint32_t at) const { return rows_->elements[at].key.mark() != removed; }
     bytes_view bytes(std::uint32_t at) const { return rows_->elements[at].key.view(); }
@@ -112,6 +113,9 @@ public:
     /// An erase of each element that is in.
     void clear() requires(!grows_only) { body::clear_all(); }
     bool contains(argument x) const { return body::contains_bytes(value_bytes<T>(x).view()); }
+
+    /// The write by which it is in, of several one; none if it is not, or is only since this turn. For who tells of writers.
+    dot said_by(argument x) const requires(std::same_as<body, set_body>) { return body::said_by_bytes(value_bytes<T>(x).view()); }
 
     /// In no order. Good until the next change; a string is seen in place.
     class iterator {

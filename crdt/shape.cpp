@@ -29,6 +29,11 @@ shapes::line const* shapes::find(std::string_view type, std::uint32_t id) const 
     return l == t->second.end() ? nullptr : &l->second;
 }
 
+bool shapes::names(std::string_view type, std::string_view field) const {
+    auto t = types_.find(type);
+    return t != types_.end() && std::any_of(t->second.begin(), t->second.end(), [&](auto& one) { return one.second.name == field; });
+}
+
 /// Whatever it is called: a name that is no kind in braces is one of an object all the same.
 part const* shapes::object(std::string_view type) {
     auto text = "{" + std::string(type) + "}";

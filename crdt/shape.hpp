@@ -3,7 +3,7 @@
 //   line := (type name, field name, kind)          identity of a field: id = 32-bit hash of "name:kind"
 //
 // A kind names the shape of a field and the class of its values; that is enough to check, join, erase, store and
-// show it without its C++ type. Two kinds under one name are two fields: neither is lost, and `conflicts` tells.
+// show it without its C++ type. Two kinds under one name are two fields: neither is lost, and whoever hears of it is told.
 // Bounds  65,536 lines, kinds of 256 bytes, nesting of depth 32; add answers false beyond.
 #pragma once
 #include "part.hpp"
@@ -34,6 +34,8 @@ public:
     /// False if the kind is not one, or a bound is met; then nothing has changed.
     bool add(std::string_view type, std::string_view name, std::string_view kind);
     line const* find(std::string_view type, std::uint32_t id) const;
+    /// The type has a field of that name, of whatever kind.
+    bool names(std::string_view type, std::string_view field) const;
     /// A field of it is known.
     bool knows(std::string_view type) const { return types_.contains(type); }
     /// The struct without members of its own that stands for a type this program does not have.

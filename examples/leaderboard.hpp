@@ -76,7 +76,7 @@ public:
         for (int n = 0; n < changes; ++n) {
             add(chance_() % by_hand_.size(), std::int64_t(chance_() % 20));
             node_.seal();
-            asked += top().local()->size();
+            if (auto rows = top().local()) asked += rows->size();
         }
         auto us = std::chrono::duration<double, std::micro>(clock::now() - begun).count() / changes;
         fine_ = fine_ && asked == changes * std::min<std::size_t>(10, by_hand_.size());

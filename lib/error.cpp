@@ -13,8 +13,8 @@ public:
             return "dunlin.node.overloaded: changes come faster than the disk takes them; this one was not made; "
                    "co_await node.ready() and try again";
         case node_errc::memory_full:
-            return "dunlin.node.memory_full: all memory of the setting is used by objects that refs pin; drop refs that are not "
-                   "needed (key<T> names an object without pinning it) or raise options.memory";
+            return "dunlin.node.memory_full: all memory of the setting is used by objects that refs pin, or an index needs more than "
+                   "half of it; drop refs that are not needed (key<T> names an object without pinning it) or raise options.memory";
         case node_errc::timed_out:
             return "dunlin.node.timed_out: not confirmed before the deadline; nothing was undone: the change is kept and "
                    "will still be saved and spread";

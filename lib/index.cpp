@@ -16,7 +16,7 @@ struct object_index::rows {
     struct placed_row {
         std::string value, key;
         std::int64_t ends_ms;
-        bool held;
+        bool surely, held;
     };
     struct place_in_order { // before everything with that value, or behind it
         bytes_view value;
@@ -51,7 +51,10 @@ struct object_index::rows {
                                    mi::ranked_unique<mi::identity<placed_row>, by_value>>>;
 
     static std::size_t bytes_of(bytes_view text) { return text.size() > 15 ? text.size() + 17 : 0; }
-    static std::size_t bytes_of(placed_row const& r) { return sizeof(placed_row) + 80 + bytes_of(r.key) + bytes_of(r.value); }
+    static std::size_t bytes_of(placed_row const& r) {
+        auto ends = r.ends_ms == never_ms ? 0 : 96 + bytes_of(r.key);
+        return sizeof(placed_row) + 80 + bytes_of(r.key) + bytes_of(r.value) + ends;
+    }
 
     all_rows all;
     std::set<std::pair<std::int64_t, std::string>> ends; // of those that have a deadline
@@ -70,27 +73,23 @@ struct object_index::rows {
 object_index::object_index() : rows_(std::make_unique<rows>()) {}
 object_index::~object_index() = default;
 
-bool object_index::put(bytes_view key, bytes_view value, std::int64_t ends_ms, bool held) {
+bool object_index::put(bytes_view key, bytes_view value, std::int64_t ends_ms, bool surely, bool held) {
     auto it = rows_->find(key);
-    if (it == rows_->all.end()) {
-        it = rows_->all.insert({std::string(value), std::string(key), ends_ms, held}).first;
-        if (ends_ms != never_ms) rows_->ends.emplace(ends_ms, key);
-        bytes_ += rows::bytes_of(*it);
-        return true;
-    }
+    bool fresh = it == rows_->all.end();
+    if (fresh) it = rows_->all.insert({std::string(value), std::string(key), never_ms, surely, held}).first;
     bool moves = it->value != value && !mutant("index_keeps_the_first_value");
+    if (!fresh && !moves && it->ends_ms == ends_ms && it->surely == surely && it->held == held) return false;
     if (it->ends_ms != ends_ms) {
         rows_->ends.erase({it->ends_ms, it->key});
         if (ends_ms != never_ms) rows_->ends.emplace(ends_ms, key);
     }
-    if (!moves && it->ends_ms == ends_ms && it->held == held) return false;
-    bytes_ -= rows::bytes_of(*it);
+    if (!fresh) bytes_ -= rows::bytes_of(*it);
     rows_->all.modify(it, [&](rows::placed_row& r) {
         if (moves) r.value.assign(value);
-        r.ends_ms = ends_ms, r.held = held;
+        r.ends_ms = ends_ms, r.surely = surely, r.held = held;
     });
     bytes_ += rows::bytes_of(*it);
-    return moves;
+    return fresh || moves;
 }
 
 bool object_index::erase(bytes_view key) {
@@ -107,10 +106,36 @@ void object_index::clear() {
     bytes_ = 0;
 }
 
-bool object_index::drop_over(std::int64_t now_ms) {
-    bool any = false;
-    for (auto& ends = rows_->ends; !ends.empty() && ends.begin()->first <= now_ms;) any = erase(std::string(ends.begin()->second));
-    return any;
+std::vector<std::string> object_index::over(std::int64_t now_ms) const {
+    std::vector<std::string> keys;
+    for (auto& [ends_ms, key] : rows_->ends) {
+        if (ends_ms > now_ms) break;
+        keys.push_back(key);
+    }
+    return keys;
+}
+
+std::int64_t object_index::first_end_ms() const { return rows_->ends.empty() ? never_ms : rows_->ends.begin()->first; }
+
+void object_index::forget_end(bytes_view key) {
+    auto it = rows_->find(key);
+    if (it != rows_->all.end()) put(key, std::string(it->value), never_ms, it->surely, it->held);
+}
+
+bool object_index::ends_surely(bytes_view key) const {
+    auto it = rows_->find(key);
+    return it != rows_->all.end() && it->surely;
+}
+
+std::optional<std::size_t> object_index::place(bytes_view key) const {
+    auto it = rows_->find(key);
+    return it == rows_->all.end() ? std::nullopt : std::optional(rows_->ranked().rank(rows_->all.project<1>(it)));
+}
+
+std::pair<std::size_t, std::size_t> object_index::window(index_range const& range) const {
+    auto [low, high] = rows_->between(range);
+    auto first = std::min(range.skip, high - low), n = std::min(range.limit, high - low - first);
+    return range.descending ? std::pair(high - first - n, high - first) : std::pair(low + first, low + first + n);
 }
 
 bool object_index::is_held(bytes_view key) const {
@@ -138,12 +163,10 @@ index_page object_index::page(index_range const& range) const {
 }
 
 std::optional<std::size_t> object_index::rank(bytes_view key, index_range const& range) const {
-    auto it = rows_->find(key);
-    if (it == rows_->all.end()) return std::nullopt;
+    auto at = place(key);
     auto [low, high] = rows_->between(range);
-    auto at = rows_->ranked().rank(rows_->all.project<1>(it));
-    if (at < low || at >= high) return std::nullopt;
-    return range.descending ? high - 1 - at : at - low;
+    if (!at || *at < low || *at >= high) return std::nullopt;
+    return range.descending ? high - 1 - *at : *at - low;
 }
 
 } // namespace dunlin

@@ -2,9 +2,9 @@
 //
 //   key ──hash──▶ row (value, key) ◀──rank── tree in the order of (value, key), which counts
 //
-// Values are bytes, which compare as the values do (crdt/value.hpp). An object whose deadline (crdt/expiry.hpp) has passed is
-// no part of it, from the moment on at which it is asked.
-// Size   160 bytes a row, and keys and values of more than 15 bytes.
+// Values are bytes, which compare as the values do (crdt/value.hpp). Whoever asks first
+// takes out, or looks again at, those whose time has come.
+// Size   160 bytes a row, 90 more with a deadline, and keys and values of more than 15 bytes.
 // Cost   put, erase, rank: O(log n); a page: O(log n + rows).
 #pragma once
 #include "../crdt/codec.hpp"
@@ -39,17 +39,25 @@ public:
     object_index();
     ~object_index();
 
-    /// Its value, when it is over, and whether the field alone makes it exist. True if it has another place.
-    bool put(bytes_view key, bytes_view value, std::int64_t ends_ms, bool held);
+    /// Its value, and the next time at which it may not be there any more: surely, if that is its own deadline. `held`: the
+    /// field alone makes it exist. True if it has another place.
+    bool put(bytes_view key, bytes_view value, std::int64_t ends_ms, bool surely, bool held);
     bool erase(bytes_view key);
     void clear();
-    /// What is over goes. True if something did.
-    bool drop_over(std::int64_t now_ms);
     /// It is there, and stays there whatever becomes of its other fields.
     bool is_held(bytes_view key) const;
+    bool ends_surely(bytes_view key) const;
+    /// Those whose time has come; never_ms: none has one.
+    std::vector<std::string> over(std::int64_t now_ms) const;
+    std::int64_t first_end_ms() const;
+    /// Until it is put again it is not among these.
+    void forget_end(bytes_view key);
     index_page page(index_range const& range) const;
     /// How many of the range stand before it.
     std::optional<std::size_t> rank(bytes_view key, index_range const& range) const;
+    /// Where it stands among all, and which of all places a range is about: from, and one past.
+    std::optional<std::size_t> place(bytes_view key) const;
+    std::pair<std::size_t, std::size_t> window(index_range const& range) const;
     std::size_t size() const;
     std::size_t bytes() const { return bytes_; }
 

@@ -31,6 +31,7 @@ public:
     std::string address() const;
     std::string status();
     void status_with_digests(std::function<void(std::string)> done);
+    void schema(std::function<void(std::string)> done);
     void get(std::string const& type, std::string const& key, std::function<void(std::string)> done);
     void alarm(std::string const& text) { alarms()(text); }
     std::function<void(std::string const&)> alarm_;

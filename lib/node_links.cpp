@@ -208,6 +208,7 @@ void node_links::on_tool(tool_question const& q) {
         if (alive.lock()) mesh_.answer(from, id, std::move(json));
     };
     if (q.text == "status") return node_.status_with_digests(reply);
+    if (q.text == "schema") return node_.schema(reply);
     encoder wanted;
     decoder in(q.text);
     if (in.bytes() == "get") {
@@ -271,72 +272,5 @@ void node_body::link_space(std::shared_ptr<space_body> const& s) {
     if (links_) links_->open_space(s);
 }
 std::string node_body::address() const { return links_ ? links_->address() : std::string(); }
-
-std::string node_body::status() {
-    boost::json::object out;
-    out["node"] = hex_of(id_), out["name"] = json_name(options_.name()), out["address"] = address();
-    out["run"] = writer_.run, out["file"] = json_name(options_.data());
-    auto& spaces = out["spaces"].emplace_object();
-    for (auto& [name, s] : spaces_) {
-        auto& one = spaces[name].emplace_object();
-        if (s->executor() != executor_) continue; // only its own executor may look into it
-        one["synced"] = s->synced(), one["objects_in_memory"] = s->resident(),
-        one["bytes_in_memory"] = s->resident_bytes();
-        auto& vector = one["vector"].emplace_object();
-        for (std::uint32_t k = 0; k < s->known().size(); ++k)
-            if (auto n = s->known()[k].number) {
-                auto& w = s->table().id(k);
-                vector[hex_of(w.node).substr(0, 8) + "/" + std::to_string(w.run)] = n;
-            }
-    }
-    auto& roster = out["roster"].emplace_array();
-    auto& list = out["links"].emplace_array();
-    if (!links_) return boost::json::serialize(out);
-    for (auto& p : links_->roster()) {
-        auto& one = roster.emplace_back(boost::json::object()).as_object();
-        one["node"] = hex_of(p.node), one["name"] = json_name(p.name),
-        one["address"] = p.addresses.empty() ? std::string() : json_name(p.addresses.front());
-        one["member"] = links_->is_member(p.node);
-    }
-    for (auto& l : links_->links()) {
-        auto& one = list.emplace_back(boost::json::object()).as_object();
-        one["node"] = hex_of(l.node), one["name"] = json_name(l.name), one["address"] = l.address, one["secure"] = l.secure;
-        one["tool"] = l.tool, one["unsent_bytes"] = l.unsent_bytes;
-    }
-    return boost::json::serialize(out);
-}
-
-/// Who asks waits for nothing once the node has gone.
-void node_body::status_with_digests(std::function<void(std::string)> done) {
-    auto main = spaces_.at("main");
-    auto answer = [to = executor_, weak = weak_from_this(), done](auto ec, std::string d) {
-        boost::asio::post(to, [weak, done, ec, d] {
-            auto self = weak.lock();
-            if (!self) return;
-            auto text = self->status();
-            text.insert(1, "\"digest\":\"" + (ec ? std::string() : d) + "\",");
-            done(text);
-        });
-    };
-    boost::asio::post(main->executor(), [main, answer] { main->digest(answer); });
-}
-
-void node_body::get(std::string const& type, std::string const& key, std::function<void(std::string)> done) {
-    auto main = spaces_.at("main");
-    auto reply = [to = executor_, weak = weak_from_this(), done](std::string text) {
-        boost::asio::post(to, [weak, done, text] {
-            if (auto self = weak.lock()) done(text);
-        });
-    };
-    boost::asio::post(main->executor(), [main, type, key, reply] {
-        auto t = main->find_type(type);
-        if (!t) return reply("{\"error\":\"no object of this type is known here\"}");
-        main->open(*t, key, [main, reply](boost::system::error_code ec, object* o) {
-            if (ec) return reply("{\"error\":\"" + ec.message() + "\"}");
-            reply(o->shows() ? object_json(*o) : "null");
-            main->unpin(*o);
-        });
-    });
-}
 
 } // namespace dunlin

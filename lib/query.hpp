@@ -3,7 +3,7 @@
 //   auto top = node.all<player>().order_by(&player::score, dunlin::descending).limit(10);
 //
 //   for (auto& [key, score] : co_await top.read()) ...       waits only where something has to be read or loaded
-//   if (auto rows = top.local()) ...                         what is in memory; none if it would have to wait
+//   if (auto rows = top.local()) ...                         what is in memory; none if it would have to wait, at any time
 //   auto changes = top.watch();
 //   while (auto rows = co_await changes.next()) ...          the present ten, then the ten again whenever they are others
 //
@@ -77,20 +77,29 @@ public:
 };
 
 template <class V> class query_watch {
+    struct state {
+        index_page told;
+        bool waits = false;
+    };
     query_body what_;
-    std::shared_ptr<index_page> told_ = std::make_shared<index_page>();
+    std::shared_ptr<state> state_ = std::make_shared<state>();
 
 public:
     explicit query_watch(query_body what) : what_(std::move(what)) {}
+    query_watch(query_watch&&) = default;
+    query_watch& operator=(query_watch&&) = default;
 
     /// The present rows, then rows that are others than those that were told. Whoever asks late hears of everything at once.
     /// Nothing once the node has stopped.
     template <class Token = default_token> auto next(Token&& token = Token()) {
         return wait_for<void(boost::system::error_code, std::optional<ranking<V>>)>(
-            std::forward<Token>(token), [what = what_, told = told_](auto handler) {
+            std::forward<Token>(token), [what = what_, at = state_](auto handler) {
+                require(!std::exchange(at->waits, true), "a watch has one next() under way at a time");
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                std::shared_ptr<index_page> told(at, &at->told);
                 what.read_others(told, boost::asio::bind_cancellation_slot(
-                                           slot, [h = std::move(handler)](boost::system::error_code ec, index_page p) mutable {
+                                           slot, [at, h = std::move(handler)](boost::system::error_code ec, index_page p) mutable {
+                                               at->waits = false;
                                                std::optional<ranking<V>> rows;
                                                if (!ec) rows.emplace(p);
                                                if (ec == node_errc::stopped) ec = {};
@@ -129,12 +138,13 @@ public:
         return with([&](index_range& r) { r.to = bytes_of(v); });
     }
 
-    /// What is in memory now, without waiting; none if something has to be read first (read).
+    /// What is in memory now, without waiting; none if something has to be read first, as by the first question for a field, after a
+    /// state was joined, or while an object is loaded: that is under way then, and read() waits for it.
     std::optional<rows> local() const {
         auto p = what_.local();
         return p ? std::optional<rows>(*p) : std::nullopt;
     }
-    /// Where an object stands in it, from 0, skip and limit aside; none if it is not in it, or something has to be read first.
+    /// Where an object stands in it, from 0, skip and limit aside; none if it is not in it, or if local() would not tell exactly.
     std::optional<std::size_t> rank(std::string_view key) const { return what_.rank(key); }
     /// All that this node has seen when it is asked. Starts the node if nobody has, and waits for the first synchronisation as
     /// open does.
@@ -151,7 +161,7 @@ public:
 private:
     static std::string bytes_of(value_type const& v) {
         encoder out;
-        value_codec<value_type>::put(out, v);
+        indexed<F>::put_value(v, out);
         return out.take();
     }
 };
@@ -167,10 +177,7 @@ public:
         alignas(T) static char place[sizeof(T)];
         auto at = std::size_t(reinterpret_cast<char*>(&(reinterpret_cast<T*>(place)->*member)) - place);
         auto& known = struct_of<T>().at_offset(at);
-        auto put = [](void const* field, encoder& out) {
-            using value = typename indexed<F>::value_type;
-            value_codec<value>::put(out, static_cast<indexed<F> const*>(field)->value());
-        };
+        auto put = [](void const* field, encoder& out) { indexed<F>::put_value(static_cast<indexed<F> const*>(field)->value(), out); };
         query_body what(space_, space_.body()->type_of(struct_of<T>()), indexed_field{at, known.number, known.type, put});
         what.range().descending = by == descending;
         return query<T, F>(std::move(what));

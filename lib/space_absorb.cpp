@@ -7,39 +7,6 @@
 
 namespace dunlin {
 
-bool space_body::add_line(bytes_view text) {
-    schema_line l;
-    if (!read_line(text, l) || !shapes_.add(l.type, l.name, l.kind)) return false;
-    if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
-        if (auto t = find_type(l.type)) t->holds_rights = true;
-    auto part = shapes_.kind(l.kind);
-    auto below = part->nested();
-    if (below) structs_in_[below->name()].emplace(l.type);
-    if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));
-    return true;
-}
-
-/// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say
-/// what things are called, so that they stay if the entry is refused is no harm; their number is bounded. False: a
-/// line is taken away. Nobody does that, and whoever starts again could not read what others write.
-bool space_body::schema_changed(bytes_view delta) {
-    decoder in(delta);
-    auto head = in.u();
-    if (head & 1) return false;
-    for (auto n = head / 2; n && in.ok(); --n) {
-        in.u32();
-        decoder set(in.bytes());
-        auto said = set.u();
-        if (said & 1) return false;
-        for (auto k = said / 2; k && set.ok(); --k) {
-            auto line = set.bytes();
-            if (set.u() != 1) return false;
-            if (set.ok()) add_line(line);
-        }
-    }
-    return true;
-}
-
 /// An object is named once: a turn coalesces, and what joins may count on it. Writers are named only as far as the
 /// author had seen them, which its dependencies say: the same on every node. `of`: what is known of the author.
 bool space_body::check_delta(entry const& e, entry_body const& body, heads const& of) {
@@ -54,7 +21,7 @@ bool space_body::check_delta(entry const& e, entry_body const& body, heads const
     return each_object_delta(body.delta, [&](object_delta const& one) {
         bool once = named.insert({one.type, one.key}).second || mutant("codec_takes_an_object_twice");
         if (!is_utf8(one.type) || !is_utf8(one.key) || !once) return false;
-        if (one.type == schema_name && !schema_changed(one.delta)) return false;
+        if (one.type == schema_name && !schema_changed(one.delta, e.writer.node)) return false;
         auto type = find_type(one.type); // what is refused leaves no type behind
         std::optional<struct_part> fresh;
         if (!type) fresh.emplace(std::string(one.type));

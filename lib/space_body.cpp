@@ -35,12 +35,6 @@ space_body::~space_body() {
     for (auto o : all) forget(*o);
 }
 
-/// Its lines are what the space knows of kinds.
-void space_body::take_schema(object& o) {
-    schema_ = &o;
-    for (auto l : static_cast<schema_object*>(o.value())->lines) add_line(l);
-}
-
 /// The heads come first, then the rows in order.
 void space_body::found(bytes_view half_joined, std::uint64_t as_of, bytes_view heads, bool damaged) {
     joined_until_ = joined_until(half_joined, as_of);
@@ -155,7 +149,7 @@ void space_body::stop() {
     tick_->cancel();
     rows_moved();
     fail_waiters(node_errc::stopped);
-    indexes_.fail(node_errc::stopped);
+    indexes_.stop();
     auto loading = std::move(loading_);
     loading_.clear();
     for (auto& [name, waiting] : loading)

@@ -8,7 +8,7 @@
 // anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
 // the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
 // it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
-// Files  space_turn, _absorb, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights, _ends
+// Files  space_turn, _absorb, _schema, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights, _ends
 // Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
 #pragma once
 #include "../crdt/stamp.hpp"
@@ -25,6 +25,7 @@
 #include "store.hpp"
 #include "watches.hpp"
 #include <boost/asio/any_completion_handler.hpp>
+#include <boost/json/fwd.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <map>
 #include <set>
@@ -84,6 +85,8 @@ public:
     void list(object_type& type, std::int64_t after, std::size_t limit,
               std::function<void(boost::system::error_code, std::vector<std::string> keys, std::int64_t last, bool end)>
                   done);
+    /// What types and fields there are, of which kind, and who says so.
+    void schema_json(boost::json::object& out) const;
     /// 64 hex digits over everything live. Loads what is cold, one page at a time.
     void digest(std::function<void(boost::system::error_code, std::string)> done);
     std::size_t resident() const { return objects_.size(); }
@@ -150,6 +153,12 @@ public:
         if (!stopped_ && !in_atomic_ && !absorbing_) seal();
     }
     std::size_t memory_bytes() const { return setup_.memory_bytes; }
+    /// When it may be that nothing in it is there any more, if nothing is changed.
+    std::int64_t next_end_ms(object const& o) const;
+    /// There is room again, or whoever held it back does not any more: what was left out is pulled.
+    void take_in_again();
+    /// Nothing that is not in memory can be told, and no entry meets it, before a peer's state has been joined.
+    bool rows_mislead() const { return half_joined_is(rows_ahead) || half_joined_is(rows_behind); }
     /// A state is being joined, or the file is read again: then what is not in memory is not to be touched.
     bool rebuilding() const { return joining_ || rereading_; }
 
@@ -355,8 +364,6 @@ private:
     bool joined_unanswered_ = false, known_again_ = false; // that write is under way; another one is wanted
     bool half_joined_is(char what) const { return !half_joined_.empty() && half_joined_[0] == what; }
     bool joins_over_behind() const { return half_joined_is(rows_behind) || half_joined_is(join_over_behind); }
-    /// Nothing that is not in memory can be told, and no entry meets it, before a peer's state has been joined.
-    bool rows_mislead() const { return half_joined_is(rows_ahead) || half_joined_is(rows_behind); }
     std::vector<std::function<void()>> after_joining_;
     std::vector<std::function<void()>> after_rows_; // listings, until what is on its way to a row is there
 
@@ -384,7 +391,9 @@ private:
     std::uint64_t make_entry(std::vector<object*> const& turn, std::size_t& from, std::size_t bytes);
     object_type& make_type(std::string_view name, struct_part const* part, bool known);
     void describe(object_type& type);
-    bool schema_changed(bytes_view delta);
+    bool schema_changed(bytes_view delta, node_id const& by);
+    void tell_of_kinds(bytes_view line, node_id const& by);
+    std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> kinds_said() const;
     bool add_line(bytes_view line);
     object& make_object(object_type& type, std::string_view key);
     void forget(object& o);
@@ -397,7 +406,6 @@ private:
     void count_bytes(object& o);
     void make_room();
     std::size_t cold_bytes_max() const { return setup_.memory_bytes / 4; }
-    void take_in_again();
     void leave(object& o);
     void mark_dirty(object& o, std::uint64_t position);
     void mark_unsaved(object& o, std::uint64_t position);

@@ -33,6 +33,12 @@ std::int64_t space_body::first_deadline_ms(object const& o) const {
     return first == never_ms ? 0 : std::max<std::int64_t>(first, 1);
 }
 
+std::int64_t space_body::next_end_ms(object const& o) const {
+    ending e{o.now_ms(), o.now_ms(), [](auto, auto&, bool) { return never_ms; }, 0};
+    o.fields().end(const_cast<object&>(o).value(), e);
+    return std::min(o.fields().deadline_ms(o.value()), e.next_ms);
+}
+
 /// Said to whoever loads what is over.
 std::int64_t space_body::deadline_for_row(object const& o) {
     auto ends = first_deadline_ms(o);

@@ -325,6 +325,7 @@ void space_body::nobody_else() {
     half_joined_.clear();
     unknown_.erase({schema_->type, schema_key}), unknown_.erase({find_type(leases::type_name), leases::key});
     write_known();
+    indexes_.outdated(), indexes_.ring();
     fold_log();
 }
 

@@ -144,7 +144,7 @@ void space_body::make_room() {
 }
 
 void space_body::take_in_again() {
-    if (!was_full_ || stopped_ || rebuilding() || overloaded() || cold_.bytes() > cold_bytes_max() / 2) return;
+    if (!was_full_ || stopped_ || rebuilding() || overloaded() || indexes_.hold_back() || cold_.bytes() > cold_bytes_max() / 2) return;
     was_full_ = false;
     machine_->room(now(), actions_);
     act(now());

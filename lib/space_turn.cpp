@@ -23,7 +23,7 @@ void only_in(space_body const& s) {
 bool space_body::overloaded() const { return store_ && (store_->full() || log_.unsaved_bytes() > setup_.log_bytes); }
 
 /// Entries are taken from peers only as fast as their objects' rows: deltas of cold objects wait in memory for these.
-bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max() || rows_mislead(); }
+bool space_body::full() const { return overloaded() || cold_.bytes() > cold_bytes_max() || rows_mislead() || indexes_.hold_back(); }
 
 void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");
@@ -61,18 +61,6 @@ void space_body::end_turn() {
                    log_.saved_position() < log_.next_position();
     turn_waits_ = answers && (store_->half_full() || log_.unsaved_bytes() > setup_.log_bytes / 2);
     if (!turn_waits_) seal();
-}
-
-/// Adds what the schema of the space does not say of this type yet. The lines go out in the same entry, first.
-void space_body::describe(object_type& type) {
-    type.described = true;
-    if (&type == schema_->type) return;
-    auto& lines = static_cast<schema_object*>(schema_->value())->lines;
-    for (auto& l : schema_lines(*type.part)) {
-        if (lines.contains(l)) continue;
-        lines.insert(l);
-        add_line(l);
-    }
 }
 
 std::uint64_t space_body::seal() {

@@ -40,6 +40,7 @@ rights    protocol_tells_one_run_of_a_node       net_tests   witnesses.*
 merge     remove_wins_insert_overrules_no_erase  crdt_tests  remove_wins.*
 merge     expiry_is_not_said_again               crdt_tests  expiry.*
 merge     expiry_lets_the_old_live_on            crdt_tests  expiry.*
+schema    schema_is_silent_about_kinds           sim_tests   kinds.*
 index     index_keeps_the_first_value            lib_tests   object_index.*
 index     index_keeps_what_is_erased             sim_tests   query.*
 index     index_leaves_cold_objects              sim_tests   query.*

@@ -34,6 +34,9 @@ struct plain_index { // the same, slowly
         EXPECT_EQ(page.first, first);
         std::vector<index_row> some(all.begin() + std::ptrdiff_t(first), all.begin() + std::ptrdiff_t(std::min(all.size(), first + r.limit)));
         EXPECT_EQ(page.rows, some);
+        auto [from, to] = x.window(r);
+        EXPECT_EQ(to - from, some.size());
+        for (auto& shown : some) EXPECT_TRUE(from <= *x.place(shown.key) && *x.place(shown.key) < to);
         for (std::size_t k = 0; k < all.size(); ++k) EXPECT_EQ(x.rank(all[k].key, r), k);
         for (auto& [key, one] : rows) {
             bool in = std::any_of(all.begin(), all.end(), [&](auto& a) { return a.key == key; });
@@ -61,13 +64,19 @@ TEST(object_index, is_a_sorted_list_of_what_is_in_it) {
                 break;
             case 1:
                 now += std::int64_t(chance.below(5));
-                EXPECT_EQ(x.drop_over(now), std::erase_if(plain.rows, [&](auto& r) { return r.second.ends_ms <= now; }) > 0);
+                for (auto& over : x.over(now)) {
+                    ASSERT_TRUE(plain.rows.contains(over) && plain.rows[over].ends_ms <= now);
+                    EXPECT_EQ(x.ends_surely(over), !plain.rows[over].held);
+                    if (chance.happens(0.5)) x.erase(over), plain.rows.erase(over);
+                    else x.forget_end(over), plain.rows[over].ends_ms = dunlin::never_ms;
+                }
+                for (auto& [one, r] : plain.rows) EXPECT_GT(r.ends_ms, now) << one;
                 break;
             default: {
                 auto value = values[chance.below(std::size(values))];
                 auto ends = chance.happens(0.3) ? now + 1 + std::int64_t(chance.below(9)) : dunlin::never_ms;
                 bool held = chance.happens(0.5);
-                EXPECT_EQ(x.put(key, value, ends, held), found == plain.rows.end() || found->second.value != value);
+                EXPECT_EQ(x.put(key, value, ends, !held, held), found == plain.rows.end() || found->second.value != value);
                 plain.rows[key] = {value, ends, held};
             }
             }
@@ -83,6 +92,6 @@ TEST(object_index, is_a_sorted_list_of_what_is_in_it) {
             }
         while (!plain.rows.empty()) x.erase(plain.rows.begin()->first), plain.rows.erase(plain.rows.begin());
         EXPECT_EQ(x.bytes(), 0u);
-        EXPECT_FALSE(x.drop_over(dunlin::never_ms)) << "nothing is left of who had a deadline";
+        EXPECT_EQ(x.first_end_ms(), dunlin::never_ms) << "nothing is left of who had a deadline";
     }
 }

@@ -2,6 +2,7 @@
 // Objects in the order of a field: exact wherever they lie, whoever changes them.
 #include "damage.hpp"
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace {
 enum class league : std::uint8_t { wood, iron, gold };
@@ -255,20 +256,31 @@ TEST(query, does_not_load_what_cannot_have_moved) {
 TEST(query, goes_on_after_a_state_was_joined) {
     cluster c(2, seed(607), [](std::size_t i, dunlin::options& o) {
         if (i == 0) o.log_budget(64 << 10);
+        else little(i, o);
     });
-    fill(c, 0, 40);
+    fill(c, 0, 300);
     ASSERT_SETTLES(c);
     std::vector<std::string> told;
     follow(c, 1, told);
     EXPECT_EQ(by_index(c, 1), by_hand(c, 1));
     c.partition({0}, {1});
+    auto before = cut_entries(c, 0);
     fill_log(c, 0);
-    set(c, 0, "p3", 5000), drop(c, 0, "p4");
+    for (int k = 0; k < 300; k += 13) set(c, 0, key_of(k), 5000 + k);
+    for (int k = 4; k < 300; k += 50) drop(c, 0, key_of(k));
+    set(c, 0, "new", 7);
+    fill_log(c, 0);
+    ASSERT_GT(cut_entries(c, 0), before + 100);
     c.heal();
     ASSERT_SETTLES(c);
     c.advance(1s);
+    EXPECT_EQ(told.back().substr(0, 4), "p299") << "a watch hears of it";
+    c.run(1, [](dunlin::node& n) -> awaitable<void> {
+        for (int k = 0; k < 100 && !top(n).local(); ++k) co_await boost::asio::post(boost::asio::use_awaitable);
+        EXPECT_TRUE(top(n).local()) << "who only looks gets it again";
+    });
     EXPECT_EQ(by_index(c, 1), by_hand(c, 0));
-    EXPECT_EQ(told.back().substr(0, 8), "p3:5022 ") << "a watch hears of it";
+    EXPECT_GT(cut_entries(c, 1), 0u);
 }
 
 TEST(query, is_not_exact_while_a_row_is_damaged_and_is_again_when_a_peer_gave_it) {
@@ -470,4 +482,171 @@ TEST(query, that_needs_too_much_memory_says_so_and_the_node_goes_on) {
         }), node_errc::memory_full);
     set(c, 0, "p1", 1);
     EXPECT_EQ(listed<runner>(c, 0).size(), 400u);
+}
+
+// What is cold is known later than what is in memory: nobody sees the difference.
+TEST(query, shows_an_atomic_whole_or_not_at_all) {
+    cluster c(2, seed(616), [](std::size_t i, dunlin::options& o) {
+        if (i == 1) little(i, o);
+    });
+    fill(c, 0, 300);
+    ASSERT_SETTLES(c);
+    auto all = [](dunlin::node& n) { return n.all<runner>().order_by(&runner::score).limit(1000); };
+    auto sum_of = [](auto const& rows) {
+        long sum = 0;
+        for (auto& [key, n] : rows) sum += n;
+        return sum;
+    };
+    long const whole = c.run(1, [&](dunlin::node& n) -> awaitable<long> {
+        auto rows = co_await all(n).read();
+        co_return sum_of(rows);
+    });
+    int looks = 0, told = 0, moved = 0;
+    c.spawn(1, [&](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<runner> pinned = co_await n.open<runner>("p0");
+        long last = pinned->score;
+        for (;;) {
+            auto rows = co_await all(n).read();
+            EXPECT_EQ(sum_of(rows), whole) << "look " << looks;
+            auto now = all(n).local();
+            EXPECT_EQ(now ? sum_of(*now) : whole, whole);
+            ++looks, moved += pinned->score != last, last = pinned->score;
+            co_await c.time().sleep(700us);
+        }
+    });
+    c.spawn(1, [&](dunlin::node& n) -> awaitable<void> {
+        auto changes = all(n).watch();
+        for (;;) {
+            auto rows = co_await changes.next();
+            if (!rows) break;
+            EXPECT_EQ(sum_of(*rows), whole) << "told " << told;
+            ++told;
+        }
+    });
+    for (int k = 1; k < 200; ++k) {
+        c.run(0, [k](dunlin::node& n) -> awaitable<void> {
+            dunlin::ref<runner> a = co_await n.open<runner>("p0");
+            dunlin::ref<runner> b = co_await n.open<runner>(key_of(k * 7 % 299 + 1));
+            n.atomic([&] { a->score -= k, b->score += k; });
+        });
+        c.advance(1ms);
+    }
+    c.advance(2s);
+    EXPECT_GT(looks, 100);
+    EXPECT_GT(told, 50);
+    EXPECT_GT(moved, 20);
+    EXPECT_EQ(by_index(c, 1), by_hand(c, 0));
+}
+
+TEST(query, ends_a_wait_that_is_given_up_whatever_moves_meanwhile) {
+    cluster c(1, seed(617));
+    for (int k = 0; k < 20; ++k) set(c, 0, key_of(k), 100 * k);
+    c.spawn(0, [&c](dunlin::node& n) -> awaitable<void> { // the last ones, of which nobody is told
+        dunlin::ref<runner> r = co_await n.open<runner>("p0");
+        for (;;) {
+            r->score += 1, n.seal();
+            r->score -= 1, n.seal();
+            co_await c.time().sleep(10us);
+        }
+    });
+    c.run(0, [&c](dunlin::node& n) -> awaitable<void> {
+        auto changes = top(n).limit(3).watch();
+        auto first = co_await changes.next();
+        for (int k = 0; k < 200; ++k) {
+            boost::asio::cancellation_signal signal;
+            bool ended = false;
+            auto wait = [](dunlin::query_watch<std::int64_t>& w) -> awaitable<void> { co_await w.next(); };
+            boost::asio::co_spawn(n.executor(), wait(changes), boost::asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr) { ended = true; }));
+            co_await c.time().sleep(nanoseconds(k * 137));
+            signal.emit(boost::asio::cancellation_type::terminal);
+            co_await c.time().sleep(1ms);
+            EXPECT_TRUE(ended) << k;
+            if (!ended) co_return;
+        }
+        dunlin::ref<runner> r = co_await n.open<runner>("p3");
+        r->score += 100'000;
+        auto next = co_await changes.next();
+        EXPECT_EQ((*next)[0].key, "p3");
+    });
+}
+
+TEST(query, is_asked_by_a_callback_and_inside_of_an_atomic) {
+    cluster c(1, seed(618), little);
+    fill(c, 0, 200, true);
+    c.run(0, [&c](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<runner> a = co_await n.open<runner>("p1");
+        std::string first;
+        n.atomic([&] {
+            a->score += 1000;
+            EXPECT_FALSE(top(n).local());
+            top(n).limit(1).read([&](boost::system::error_code ec, dunlin::ranking<std::int64_t> rows) { first = ec ? ec.message() : text(rows); });
+        });
+        co_await c.time().sleep(1s);
+        EXPECT_EQ(first, "p1:1008 ");
+    });
+}
+
+namespace {
+struct room {
+    dunlin::indexed<dunlin::counter> visits;
+    dunlin::map<std::string, dunlin::expiry> guests;
+    dunlin::presence<std::string> hosts;
+};
+DUNLIN_OBJECT(room, visits, guests, hosts)
+
+std::string rooms(cluster& c, std::size_t i) {
+    return c.run(i, [](dunlin::node& n) -> awaitable<std::string> {
+        auto rows = co_await n.all<room>().order_by(&room::visits).read();
+        co_return text(rows);
+    });
+}
+} // namespace
+
+// Objects that are there only because of what is in their maps, and only so long.
+TEST(query, shows_nothing_of_which_all_elements_are_over) {
+    cluster c(2, seed(619));
+    auto guest = [&](std::string key, std::string name, std::chrono::seconds stays) {
+        c.run(0, [=](dunlin::node& n) -> awaitable<void> {
+            dunlin::ref<room> r = co_await n.open<room>(key);
+            r->guests[name](stays);
+        });
+    };
+    guest("a", "ada", 10s), guest("b", "bob", 10s), guest("b", "cid", 100s);
+    c.run(1, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<room> r = co_await n.open<room>("c");
+        r->hosts.announce("dan", "door");
+    });
+    ASSERT_SETTLES(c);
+    for (std::size_t i : {0, 1}) EXPECT_EQ(rooms(c, i), "a:0 b:0 c:0 ");
+    c.advance(11s);
+    for (std::size_t i : {0, 1}) EXPECT_EQ(rooms(c, i), "b:0 c:0 ");
+    c.advance(100s);
+    for (std::size_t i : {0, 1}) EXPECT_EQ(rooms(c, i), "c:0 ") << "its host is renewed all the time";
+    c.crash(1);
+    c.advance(3min);
+    EXPECT_EQ(rooms(c, 0), "");
+}
+
+TEST(query, tells_a_watch_of_what_is_over_though_no_entry_says_so) {
+    cluster c(1, seed(620), little);
+    for (int k = 0; k < 300; ++k)
+        c.run(0, [=](dunlin::node& n) -> awaitable<void> {
+            dunlin::ref<visit> v = co_await n.open<visit>(key_of(k));
+            v->pages += 1 + k;
+            v->expires(std::chrono::seconds(30 + k / 100));
+            co_await n.seal().saved();
+        });
+    std::vector<std::size_t> told;
+    c.spawn(0, [&told](dunlin::node& n) -> awaitable<void> {
+        auto changes = n.all<visit>().order_by(&visit::pages).limit(1000).watch();
+        for (;;) {
+            auto rows = co_await changes.next();
+            if (!rows) break;
+            told.push_back(rows->size());
+        }
+    });
+    c.advance(28s);
+    EXPECT_EQ(told, std::vector<std::size_t>{300});
+    c.advance(6s);
+    EXPECT_EQ(told.back(), 0u) << "long before anything is taken away";
 }

@@ -1,0 +1,100 @@
+// The schema of a space: what its types' fields are called and are, said by whoever changes them (schema.hpp).
+#include "../crdt/set.hpp"
+#include "../crdt/struct.hpp"
+#include "schema.hpp"
+#include "space_body.hpp"
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace dunlin {
+
+bool space_body::add_line(bytes_view text) {
+    schema_line l;
+    if (!read_line(text, l) || !shapes_.add(l.type, l.name, l.kind)) return false;
+    if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
+        if (auto t = find_type(l.type)) t->holds_rights = true;
+    auto part = shapes_.kind(l.kind);
+    auto below = part->nested();
+    if (below) structs_in_[below->name()].emplace(l.type);
+    if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));
+    return true;
+}
+
+/// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say
+/// what things are called, so that they stay if the entry is refused is no harm; their number is bounded. False: a
+/// line is taken away. Nobody does that, and whoever starts again could not read what others write.
+bool space_body::schema_changed(bytes_view delta, node_id const& by) {
+    decoder in(delta);
+    auto head = in.u();
+    if (head & 1) return false;
+    for (auto n = head / 2; n && in.ok(); --n) {
+        in.u32();
+        decoder set(in.bytes());
+        auto said = set.u();
+        if (said & 1) return false;
+        for (auto k = said / 2; k && set.ok(); --k) {
+            auto line = set.bytes();
+            if (set.u() != 1) return false;
+            if (set.ok()) tell_of_kinds(line, by), add_line(line);
+        }
+    }
+    return true;
+}
+
+/// Adds what the schema of the space does not say of this type yet. The lines go out in the same entry, first.
+void space_body::describe(object_type& type) {
+    type.described = true;
+    if (&type == schema_->type) return;
+    auto& lines = static_cast<schema_object*>(schema_->value())->lines;
+    for (auto& l : schema_lines(*type.part)) {
+        if (lines.contains(l)) continue;
+        tell_of_kinds(l, table_.id(self_).node);
+        lines.insert(l);
+        add_line(l);
+    }
+}
+
+/// Its lines are what the space knows of kinds.
+void space_body::take_schema(object& o) {
+    schema_ = &o;
+    for (auto l : static_cast<schema_object*>(o.value())->lines) add_line(l);
+}
+
+
+/// Of each field the kinds that are said of it, and by which node, as far as that is known.
+std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> space_body::kinds_said() const {
+    std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> all;
+    auto& lines = static_cast<schema_object const*>(std::as_const(*schema_).value())->lines;
+    for (auto text : lines) {
+        schema_line l;
+        if (!read_line(text, l)) continue;
+        auto by = lines.said_by(text);
+        all[{std::string(l.type), std::string(l.name)}][std::string(l.kind)] = by ? to_hex(view_of(table_.id(by.slot()).node)) : "";
+    }
+    return all;
+}
+
+/// Two programs that mean different things by one name: both fields are kept, and a person is told, once.
+void space_body::tell_of_kinds(bytes_view text, node_id const& by) {
+    schema_line l;
+    if (!schema_ || !read_line(text, l) || shapes_.find(l.type, field_id(l.name, l.kind))) return;
+    if (mutant("schema_is_silent_about_kinds") || !shapes_.names(l.type, l.name)) return;
+    std::string said = "the field " + json_name(l.name) + " of " + json_name(l.type) + " has another kind than before: " + json_name(l.kind) + " says node " + to_hex(view_of(by));
+    auto all = kinds_said();
+    for (auto& [kind, who] : all[{std::string(l.type), std::string(l.name)}])
+        if (kind != l.kind) said += ", " + json_name(kind) + (who.empty() ? " says this node" : " says node " + who);
+    setup_.alarm(said + "; both are kept, as two fields: give one of them another name");
+}
+
+/// {"player":{"score":{"C":"<node>"}}}: two kinds of one field stand beside each other.
+void space_body::schema_json(boost::json::object& out) const {
+    if (!schema_) return;
+    for (auto& [field, kinds] : kinds_said()) {
+        auto& type = out[json_name(field.first)];
+        if (!type.is_object()) type.emplace_object();
+        auto& one = type.get_object()[json_name(field.second)].emplace_object();
+        for (auto& [kind, who] : kinds) one[json_name(kind)] = who;
+    }
+}
+
+} // namespace dunlin
