@@ -106,13 +106,10 @@ void object_index::clear() {
     bytes_ = 0;
 }
 
-std::vector<std::string> object_index::over(std::int64_t now_ms) const {
-    std::vector<std::string> keys;
-    for (auto& [ends_ms, key] : rows_->ends) {
-        if (ends_ms > now_ms) break;
-        keys.push_back(key);
-    }
-    return keys;
+std::vector<std::pair<std::int64_t, std::string>> object_index::over(std::int64_t now_ms) const {
+    auto end = rows_->ends.begin();
+    while (end != rows_->ends.end() && end->first <= now_ms) ++end;
+    return {rows_->ends.begin(), end};
 }
 
 std::int64_t object_index::first_end_ms() const { return rows_->ends.empty() ? never_ms : rows_->ends.begin()->first; }

@@ -47,8 +47,9 @@ public:
     /// It is there, and stays there whatever becomes of its other fields.
     bool is_held(bytes_view key) const;
     bool ends_surely(bytes_view key) const;
-    /// Those whose time has come; never_ms: none has one.
-    std::vector<std::string> over(std::int64_t now_ms) const;
+    /// When their time came, and their keys.
+    std::vector<std::pair<std::int64_t, std::string>> over(std::int64_t now_ms) const;
+    /// never_ms: none has one.
     std::int64_t first_end_ms() const;
     /// Until it is put again it is not among these.
     void forget_end(bytes_view key);

@@ -26,6 +26,7 @@ struct indexes::one {
     bool lacks = false;      // something is unknown
     std::uint64_t round = 0; // of reading: what comes of an earlier one is too late
     std::uint64_t version = 1;
+    std::int64_t hidden_ms = std::numeric_limits<std::int64_t>::min(); // the last deadline for which something is left out
     std::size_t moved_from = all, moved_to = 0; // places that show something else since the last answers
     std::vector<std::shared_ptr<question>> waiting{};
     static constexpr std::size_t all = ~std::size_t(0);
@@ -123,6 +124,7 @@ bool indexes::has_news(one& x, question& q) {
 void indexes::answer(one& x) {
     if (x.is != one::whole || space_.rebuilding() || x.waiting.empty()) return;
     look_at_ends(x);
+    if (x.is != one::whole) return;
     auto& open = x.of.open;
     if (!open.empty() && !mutant("index_answers_before_it_has_loaded")) {
         for (auto& q : x.waiting) hold_ = hold_ || (!x.of.stalled && q->until < *open.begin());
@@ -203,7 +205,10 @@ void indexes::clear(one& x) {
 
 /// It is as it is now.
 bool indexes::put(one& x, object const& o) {
-    if (!o.shows() && !mutant("index_keeps_what_is_erased")) return x.rows.erase(o.key);
+    if (!o.shows() && !mutant("index_keeps_what_is_erased")) {
+        if (o.live()) x.hidden_ms = std::max(x.hidden_ms, std::min(o.fields().deadline_ms(o.value()), o.now_ms()));
+        return x.rows.erase(o.key);
+    }
     auto field = static_cast<char const*>(o.value()) + x.field.offset;
     encoder value(std::move(scratch_));
     x.field.put(field, value);
@@ -234,12 +239,20 @@ void indexes::give_up_memory(one& x) {
 /// Those whose time has come go, or are looked at again.
 void indexes::look_at_ends(one& x) {
     if (x.is == one::none) return;
-    for (auto& key : x.rows.over(space_.time().wall_now().count())) {
+    auto now = space_.time().wall_now().count();
+    if (now < x.hidden_ms && !mutant("index_trusts_the_clock")) { // it was set back: what was over is there again
+        if (x.is == one::whole) begin(x);
+        return;
+    }
+    for (auto& [ends_ms, name] : x.rows.over(now)) {
+        bytes_view key = name;
         if (auto o = space_.find(x.of.type, key); o && o->made_by == x.of.type.part)
             take(x, *o);
-        else if (x.rows.ends_surely(key))
+        else if (x.rows.ends_surely(key)) {
+            x.hidden_ms = std::max(x.hidden_ms, ends_ms);
             change(x, key, [&](object_index& rows) { return rows.erase(key); });
-        else {
+        }
+        else { // what lies in it tells
             change(x, key, [&](object_index& rows) { return rows.forget_end(key), false; });
             load(x.of, key);
         }
@@ -256,7 +269,7 @@ void indexes::changed(object const& o) {
 
 /// Not from within whatever is under way here.
 void indexes::begin(one& x) {
-    x.is = one::reading, x.lacks = false, ++x.round;
+    x.is = one::reading, x.lacks = false, x.hidden_ms = std::numeric_limits<std::int64_t>::min(), ++x.round;
     clear(x);
     boost::asio::post(space_.executor(), [this, &x, self = space_.weak_from_this(), round = x.round] {
         auto alive = self.lock();

@@ -45,6 +45,7 @@ index     index_keeps_the_first_value            lib_tests   object_index.*
 index     index_keeps_what_is_erased             sim_tests   query.*
 index     index_leaves_cold_objects              sim_tests   query.*
 index     index_answers_before_it_has_loaded     sim_tests   query.*
+index     index_trusts_the_clock                 sim_tests   query.*
 index     index_outlives_a_joined_state          sim_tests   query.*
 ending    ending_is_everybodys                   sim_tests   expiry.*
 ending    ending_waits_for_nobody                sim_tests   expiry.*

@@ -64,7 +64,8 @@ TEST(object_index, is_a_sorted_list_of_what_is_in_it) {
                 break;
             case 1:
                 now += std::int64_t(chance.below(5));
-                for (auto& over : x.over(now)) {
+                for (auto& [ends, over] : x.over(now)) {
+                    EXPECT_EQ(ends, plain.rows[over].ends_ms);
                     ASSERT_TRUE(plain.rows.contains(over) && plain.rows[over].ends_ms <= now);
                     EXPECT_EQ(x.ends_surely(over), !plain.rows[over].held);
                     if (chance.happens(0.5)) x.erase(over), plain.rows.erase(over);

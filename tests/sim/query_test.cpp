@@ -424,6 +424,32 @@ TEST(query, shows_nothing_that_is_over) {
     for (std::size_t i : {0, 1}) EXPECT_EQ(visits(i), "");
 }
 
+TEST(query, shows_again_what_was_over_by_a_clock_that_was_wrong) {
+    for (bool cold : {false, true}) {
+        cluster c(1, seed(621), [cold](std::size_t i, dunlin::options& o) {
+            if (cold) little(i, o);
+        });
+        for (int k = 0; k < 300; ++k)
+            c.run(0, [=](dunlin::node& n) -> awaitable<void> {
+                dunlin::ref<visit> v = co_await n.open<visit>(key_of(k));
+                v->pages += 1 + k;
+                v->expires(1h);
+                co_await n.seal().saved();
+            });
+        auto total = [&] {
+            return c.run(0, [](dunlin::node& n) -> awaitable<std::size_t> {
+                auto rows = co_await n.all<visit>().order_by(&visit::pages).read();
+                co_return rows.total();
+            });
+        };
+        EXPECT_EQ(total(), 300u);
+        c.clock(0).skew(2h);
+        EXPECT_EQ(total(), 0u);
+        c.clock(0).skew(0s);
+        EXPECT_EQ(total(), 300u) << (cold ? "cold" : "in memory");
+    }
+}
+
 TEST(query, of_cold_objects_shows_nothing_that_is_over) {
     cluster c(1, seed(613), little);
     for (int k = 0; k < 300; ++k)
