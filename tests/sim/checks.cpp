@@ -146,7 +146,14 @@ awaitable<void> history::check_order(dunlin::node& n, std::size_t i) {
         cursor = page.second;
     }
     auto query = n.all<stay>().order_by(&stay::uses).limit(10'000);
-    auto rows = co_await query.read();
+    bool answered = true;
+    try {
+        co_await query.read();
+    } catch (boost::system::system_error const& e) {
+        answered = false;
+        if (e.code() != dunlin::node_errc::memory_full) throw; // some nodes have next to none
+    }
+    if (!answered) co_return;
     auto now = query.local();
     if (!now || !now->is_exact()) co_return;
     std::size_t there = 0;
