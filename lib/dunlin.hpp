@@ -11,6 +11,7 @@
 #include "../crdt/disable_wins_flag.hpp"
 #include "../crdt/expiry.hpp"
 #include "../crdt/flag.hpp"
+#include "../crdt/joined.hpp"
 #include "../crdt/latest.hpp"
 #include "../crdt/map.hpp"
 #include "../crdt/maximum.hpp"

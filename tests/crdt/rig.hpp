@@ -5,6 +5,7 @@
 #include <dunlin/crdt/disable_wins_flag.hpp>
 #include <dunlin/crdt/expiry.hpp>
 #include <dunlin/crdt/flag.hpp>
+#include <dunlin/crdt/joined.hpp>
 #include <dunlin/crdt/latest.hpp>
 #include <dunlin/crdt/map.hpp>
 #include <dunlin/crdt/maximum.hpp>
