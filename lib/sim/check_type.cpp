@@ -8,7 +8,7 @@ std::string type_report::message() const {
     return failed_ ? (std::ostringstream() << *failed_).str() : "nothing is broken in the histories that were played";
 }
 
-namespace rig {
+namespace sim::rig {
 
 std::optional<failure> play(subject p, checks const& with) {
     p.steps = with.step_count, p.state_bytes = with.most_state_bytes, p.delta_bytes = with.most_delta_bytes;
@@ -23,5 +23,5 @@ std::string hex(bytes_view bytes) {
     return bytes.size() > 64 ? out + "..." : out;
 }
 
-} // namespace rig
+} // namespace sim::rig
 } // namespace dunlin

@@ -1,6 +1,6 @@
 #include "play.hpp"
 
-namespace dunlin::rig {
+namespace dunlin::sim::rig {
 
 namespace {
 
@@ -273,4 +273,4 @@ std::ostream& operator<<(std::ostream& out, failure const& f) {
     return out;
 }
 
-} // namespace dunlin::rig
+} // namespace dunlin::sim::rig

@@ -14,7 +14,7 @@
 #include "rig.hpp"
 #include <functional>
 
-namespace dunlin::rig {
+namespace dunlin::sim::rig {
 
 using chance = sim::generator;
 
@@ -69,4 +69,4 @@ struct failure {
 /// Histories of so many seeds; the first that fails.
 std::optional<failure> play(subject const& p, std::uint64_t first_seed, std::uint64_t count);
 
-} // namespace dunlin::rig
+} // namespace dunlin::sim::rig

@@ -1,6 +1,6 @@
 #include "rig.hpp"
 
-namespace dunlin::rig {
+namespace dunlin::sim::rig {
 
 std::optional<entry> replica::seal() {
     entry e{writers_.id(self_), vector_[self_] + 1, clock, {}, seen(), {}};
@@ -138,4 +138,4 @@ state join_states(state const& x, state const& y, std::vector<struct_part const*
     return r.save();
 }
 
-} // namespace dunlin::rig
+} // namespace dunlin::sim::rig

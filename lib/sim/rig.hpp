@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-namespace dunlin::rig {
+namespace dunlin::sim::rig {
 
 struct broken : std::logic_error {
     std::string detail;
@@ -221,4 +221,4 @@ private:
 state join_states(state const& x, state const& y, std::vector<struct_part const*> const& types, unsigned mixed = 3,
              shapes const* kinds = nullptr);
 
-} // namespace dunlin::rig
+} // namespace dunlin::sim::rig

@@ -209,6 +209,46 @@ TEST(joined, refuses_more_than_a_megabyte_and_changes_nothing) {
     EXPECT_EQ(seen_by(t.a).value().all, std::set<std::string>{"ada"});
 }
 
+struct invitation {
+    std::string from;
+    names to;
+    bool operator==(invitation const&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(invitation, (), (from, to))
+
+// A class that writes itself is a value like others, wherever a value may stand.
+TEST(joined, its_values_are_values_elsewhere_too) {
+    dunlin::latest<names> last;
+    last = one("ada");
+    EXPECT_EQ(last.value(), one("ada"));
+    dunlin::latest<invitation> sent;
+    sent = invitation{"ada", one("bob")};
+    EXPECT_EQ(sent.value().to, one("bob"));
+    dunlin::set<names> groups;
+    groups.insert(one("ada")), groups.insert(one("ada")), groups.insert(one("bob"));
+    EXPECT_EQ(groups.size(), 2u);
+    EXPECT_TRUE(groups.contains(one("bob")));
+    dunlin::map<names, dunlin::counter> met;
+    met[one("ada")] += 2;
+    EXPECT_EQ(met[one("ada")]->value(), 2);
+    EXPECT_FALSE(dunlin::ordered_value<names>) << "its bytes have an order, which need not be its own";
+}
+
+/// Throws at what it does not like.
+struct thrower : names {
+    void join(thrower const& x) { names::join(x); }
+    bool operator==(thrower const&) const = default;
+    void decode(dunlin::decoder& in) {
+        names::decode(in);
+        if (!in.finished()) throw 7;
+    }
+};
+TEST(joined, a_decode_that_throws_ends_nothing) {
+    thrower x;
+    EXPECT_EQ(dunlin::value_codec<thrower>::get("\2\1a", x), dunlin::fit::none);
+    EXPECT_EQ(x, thrower());
+}
+
 TEST(joined, is_small) {
     pair t;
     EXPECT_LE(t.join(t.a, one("x")).bytes() - 6, 5u) << "1 byte, and its bytes behind their length";

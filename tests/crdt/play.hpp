@@ -43,7 +43,7 @@ struct player {
 inline std::string play_seeds(player const& p, unsigned first, unsigned count) {
     if (auto chosen = std::getenv("DUNLIN_SEED")) first = unsigned(std::atoi(chosen)), count = 1;
     spec::history h;
-    dunlin::rig::subject all{
+    dunlin::sim::rig::subject all{
         p.types,
         [&](replica& r, doing& now, chance& c) {
             notes note{h, now.seen, now.turn, now.clock};
@@ -52,7 +52,7 @@ inline std::string play_seeds(player const& p, unsigned first, unsigned count) {
         },
         [&](replica& r, moment const& seen) { p.compare(r, h, seen); }, [&] { h = {}; }};
     all.kinds = p.kinds, all.clocks = p.clocks, all.steps = p.steps;
-    auto failed = dunlin::rig::play(all, first, count);
+    auto failed = dunlin::sim::rig::play(all, first, count);
     return failed ? (std::ostringstream() << *failed).str() : std::string();
 }
 

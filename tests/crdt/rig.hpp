@@ -17,6 +17,6 @@
 #include <dunlin/lib/sim/rig.hpp>
 
 namespace rig {
-using namespace dunlin::rig;
+using namespace dunlin::sim::rig;
 using dunlin::writer_id;
 } // namespace rig

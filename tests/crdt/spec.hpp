@@ -15,7 +15,7 @@ namespace spec {
 
 using path = std::vector<std::string>; // field, keys from the outside in; of a set, the element last
 
-using dunlin::rig::moment;
+using dunlin::sim::rig::moment;
 
 struct operation {
     enum what_is { add, enable, insert, write, erase, unsay };
