@@ -229,7 +229,10 @@ public:
     }
 
     static part const& of() {
-        static auto const one = make_map_part(value_codec<K>::kind, part_of<V>());
+        static auto const one = [] {
+            require(part_of<V>().size() == sizeof(V), "a class over a field, below a map, has members of its own, which nobody would keep");
+            return make_map_part(value_codec<K>::kind, part_of<V>());
+        }();
         return *one;
     }
 };

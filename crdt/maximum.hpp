@@ -14,7 +14,7 @@ namespace dunlin {
 
 /// A value that has an order, which is that of its bytes.
 template <class T>
-concept ordered_value = value<T> && std::totally_ordered<T> && std::string_view("iubdsy").find(value_codec<T>::kind) !=
+concept ordered_value = value<T> && !has_own_bytes<T> && std::totally_ordered<T> && std::string_view("iubdsy").find(value_codec<T>::kind) !=
                                                                      std::string_view::npos;
 
 template <ordered_value T> class maximum : public register_body {

@@ -92,6 +92,8 @@ void add_members(std::vector<struct_part::member>& to, std::string const& prefix
             add_members<member>(to, prefix + name + ".", at);
         else if constexpr (field_type<member>) {
             auto& type = member::of();
+            require(type.size() == sizeof(member), "a class over a field has members of its own, which nobody would keep: give it fields "
+                                                   "in a struct with DUNLIN_OBJECT instead");
             auto full = prefix + name;
             to.push_back({full, field_id(full, type.kind()), at, &type, unsigned(to.size())});
         }

@@ -41,6 +41,7 @@ class register_part final : public part {
     static body& at(void* v) { return *static_cast<body*>(v); }
     static body const& at(void const* v) { return *static_cast<body const*>(v); }
 
+    static bool says(body const& x) { return x.change_ == change::written || x.change_ == change::added; }
     static bool settle(body& x, bool said) {
         x.change_ = change::none;
         x.settle();
@@ -100,9 +101,9 @@ public:
     void attach(void* v, header& h, unsigned member) const override { at(v).attach(h, member); }
     bool live(void const* v) const override {
         auto& x = at(v);
-        return x.change_ == change::none ? bool(x.at_) : x.change_ == change::written;
+        return x.change_ == change::none ? bool(x.at_) : says(x);
     }
-    bool vacant(void const* v) const override { return !at(v).at_ && at(v).change_ != change::written; }
+    bool vacant(void const* v) const override { return !at(v).at_ && !says(at(v)); }
     bool may_end() const override { return view_ == register_view::expiry || view_ == register_view::presence; }
     std::int64_t deadline_ms(void const* v, deadline_setters* set_by) const override {
         if (!may_end() || !live(v)) return never_ms;
@@ -120,7 +121,7 @@ public:
 
     bool flush(void* v, flushing& f) const override {
         auto& x = at(v);
-        bool written = x.change_ == change::written;
+        bool written = says(x);
         if (x.change_ == change::none || (!written && !x.at_)) return settle(x, false);
         removal r;
         bool first = !x.at_;
@@ -128,10 +129,12 @@ public:
         auto replaces = [&](dot d) {
             if (!f.erased && !(written && d.slot() == f.self())) r.add(d);
         };
+        auto stay = f.erased || x.change_ != change::added ? std::vector<body::write>() : not_held(x, f.self());
         if (x.at_) replaces(x.at_);
         if (x.beside_)
             for (auto& l : x.beside_->losers) replaces(l.at), seen = std::max(seen, l.stamp);
         x.beside_.reset();
+        if (!stay.empty()) beside(x).losers = std::move(stay);
         if (!written) {
             show_nothing(v);
             if (!r.empty()) f.out.u(r.size() * 2), f.put(r);
@@ -243,6 +246,7 @@ public:
     std::size_t heap_bytes(void const* v) const override {
         auto& b = at(v).beside_;
         std::size_t n = b ? sizeof(*b) + b->exact.capacity() : 0;
+        if (b && b->together) n += size();
         if (b)
             for (auto& l : b->losers) n += sizeof(l) + l.value.capacity();
         if (access_.kind == 's' || access_.kind == 'y' || access_.kind == 'v' || access_.kind == 'a') {
@@ -253,6 +257,20 @@ public:
     }
 
 private:
+    /// Taken out: writes of others that a write which adds does not replace, since they are not all in it.
+    std::vector<body::write> not_held(body& x, std::uint32_t self) const {
+        std::vector<body::write> all;
+        auto stays = [&](dot d, bytes_view value) { return d.slot() != self && access_.holds && !access_.holds(value); };
+        if (!x.beside_) return all;
+        for (auto& l : x.beside_->losers)
+            if (stays(l.at, l.value)) all.push_back(std::move(l)), l.at = dot();
+        std::erase_if(x.beside_->losers, [](auto& l) { return !l.at; });
+        if (x.at_ && x.beside_->near && stays(x.at_, x.beside_->exact)) {
+            all.push_back({x.at_, x.stamp_, std::move(x.beside_->exact)});
+            x.at_ = dot();
+        }
+        return all;
+    }
     /// Of all who have announced it the longest.
     static std::int64_t lease_ms(body const& x, deadline_setters* set_by) {
         if (x.pending()) return never_ms;
@@ -310,6 +328,7 @@ private:
     }
     template <class Keep> void keep(void* v, Keep kept) const {
         auto& x = at(v);
+        if (x.beside_ && !mutant("joined_remembers_what_is_gone")) x.beside_->together.reset();
         if (x.beside_) std::erase_if(x.beside_->losers, [&](auto& l) { return !kept(l.at); });
         if (x.at_ && !kept(x.at_)) {
             std::vector<body::write> left;
@@ -344,6 +363,7 @@ private:
         std::swap(*best, all.back());
         auto shown = std::move(all.back());
         all.pop_back();
+        if (x.beside_) x.beside_->together.reset();
         if (mutant("latest_forgets_losers")) all.clear();
         if (!all.empty()) beside(x).losers = std::move(all);
         else if (x.beside_) x.beside_->losers.clear();

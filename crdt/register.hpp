@@ -1,4 +1,5 @@
-// Register: the writes that no other has replaced. Under `latest`, `maximum`, `minimum`, `siblings`, `expiry`, `presence`.
+// Register: the writes that no other has replaced. Under `latest`, `maximum`, `minimum`, `siblings`, `joined`,
+// `expiry`, `presence`.
 //
 //   writes    dot -> value, at most one a writer; one of them is shown, the others lie beside it
 //
@@ -8,7 +9,7 @@
 //
 //   latest     the greatest (stamp, bytes); every write is one
 //   maximum    the greatest bytes; a write above what is shown is one          minimum   likewise below
-//   siblings   all of them; every write is one
+//   siblings   all of them; every write is one                            joined    their join
 //   expiry     the greatest bytes; every write is one
 //   presence   as latest, of the writes whose writer is there
 //
@@ -16,7 +17,7 @@
 //   state := u n, n x {u writer, u number, [R, P: u stamp], value}
 //
 // Bytes of values compare as the values do, so no view needs to know T.
-// Size    32 bytes and the value; 48 and the bytes for each write beside it, and 64 for the first.
+// Size    32 bytes and the value; 48 and the bytes for each write beside it, and 80 for the first.
 // Cost    O(1) and the value's assignment; O(n) with n concurrent writes.
 // Errors  out_of_bound above 1 MiB.   Source  multi-value register: Shapiro et al. 2011 (RR-7506).
 #pragma once
@@ -38,6 +39,8 @@ struct value_access {
     void (*put)(void const* v, encoder& out);
     fit (*get)(void* v, bytes_view bytes); // empty: T()
     void (*reset)(void* v);
+    /// A write that adds replaces these bytes, since all of them is in it. Null: each write replaces whatever it has seen.
+    bool (*holds)(bytes_view bytes) = nullptr;
 };
 std::unique_ptr<part const> make_register_part(value_access const& access, register_view view);
 
@@ -53,8 +56,9 @@ class register_body : public field {
         std::vector<write> losers;
         std::string exact; // the shown one's bytes, where the type holds them only nearly
         bool near = false;
+        std::shared_ptr<void const> together{}; // of `joined`: what all are, once somebody has asked
     };
-    enum class change : std::uint32_t { none, written, erased };
+    enum class change : std::uint32_t { none, written, added, erased };
     change change_ = change::none;
     dot at_; // of the write that is shown; none: empty
     std::uint64_t stamp_ = 0;
@@ -94,6 +98,23 @@ protected:
         note(value);
         value = std::move(with);
         change_ = change::written;
+    }
+    /// The same, but what the face could not read whole stays beside it, unless it was forgotten in this turn.
+    template <class T> void add_to(T& value, T&& with) {
+        bool adds = change_ == change::none || change_ == change::added;
+        write_to(value, std::move(with));
+        if (adds && !mutant("joined_takes_what_it_cannot_read")) change_ = change::added;
+    }
+    bool shows_all() const { return pending() || !beside_ || beside_->losers.empty(); }
+    /// Where more is kept than is shown: `shown`, with f(it, bytes) for each write beside it; made once, until one of them changes.
+    template <class T, class F> T const& together(T const& shown, F f) const {
+        auto& kept = beside_->together;
+        if (!kept) {
+            auto all = std::make_shared<T>(shown);
+            for (auto& l : beside_->losers) f(*all, bytes_view(l.value));
+            kept = std::move(all);
+        }
+        return *static_cast<T const*>(kept.get());
     }
     /// The value stays for an undo, and is not looked at.
     template <class T> void forget(T& value) {

@@ -5,8 +5,9 @@
 //   s  string              any bytes         y  bytes              std::vector<std::uint8_t>
 //   v  described struct    u n, n x {bytes name, bytes kind, value}, by name
 //   a  one of several      u 0: none | u number, kind, value: std::optional, std::variant
+//   y  own bytes           of a type that has `void encode(encoder&) const` and `void decode(decoder&)`
 //
-// An enum is its number. Bytes of equal values are equal, and bytes compare as the values do (but for v and a): tables,
+// An enum is its number. Bytes of equal values are equal, and bytes compare as the values do (but for v, a and own bytes): tables,
 // ties and the canonical order know values only as bytes. On the wire i, u, b and d delimit themselves, all others stand
 // behind their length: so an unknown kind of value of the future can be cut out, kept and relayed.
 // A program that reads a narrower type than was written (int for a 64-bit number, a struct with fewer members) sees
@@ -34,8 +35,9 @@ public:
     std::string bytes;
 };
 
-/// How a value came out of its bytes: exactly; as the nearest that the type can hold; or not at all.
-enum class fit { exact, nearest, none };
+/// How a value came out of its bytes: exactly; whole, with members that were not written left as they begin; as the nearest
+/// that the type can hold; or not at all.
+enum class fit { exact, whole, nearest, none };
 
 /// Writes a value's bytes so that they can be read back behind other things.
 void put_value(encoder& out, char kind, bytes_view value);
@@ -62,6 +64,14 @@ concept value = requires(encoder& out, T const& x, T& y, bytes_view b) {
     { value_codec<T>::kind } -> std::convertible_to<char>;
     value_codec<T>::put(out, x);
     { value_codec<T>::get(b, y) } -> std::same_as<fit>;
+};
+
+/// A type that writes and reads itself. `decode` is called on a T() and says fail() of what it would not have written: it
+/// is given bytes of an enemy.
+template <class T>
+concept has_own_bytes = std::is_class_v<T> && std::default_initializable<T> && requires(T const& x, T& y, encoder& out, decoder& in) {
+    x.encode(out);
+    y.decode(in);
 };
 
 template <class T>
@@ -222,9 +232,34 @@ template <class... T> struct value_codec<std::variant<T...>> {
     }
 };
 
+/// Bytes that decode takes and encode would write otherwise are kept as they came: so one that is not canonical, or a
+/// decode that believes too much, makes no two nodes differ.
+template <has_own_bytes T> struct value_codec<T> {
+    static constexpr char kind = 'y';
+    using view = T;
+    static void put(encoder& out, T const& x) { x.encode(out); }
+    static fit get(bytes_view b, T& x) {
+        x = T();
+        try {
+            decoder in(b);
+            x.decode(in);
+            if (in.finished()) return bytes(x) == b ? fit::exact : fit::nearest;
+        } catch (...) {} // of a length that it believed
+        x = T();
+        return fit::none;
+    }
+
+private:
+    static std::string bytes(T const& x) {
+        encoder out;
+        put(out, x);
+        return out.take();
+    }
+};
+
 /// A described struct of values (BOOST_DESCRIBE_STRUCT). Members are known by name: adding one is free.
 template <class T>
-requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> {
+requires(boost::describe::has_describe_members<T>::value && !has_own_bytes<T>) struct value_codec<T> {
     static constexpr char kind = 'v';
     using view = T;
     using members = boost::describe::describe_members<T, boost::describe::mod_public>;
@@ -250,7 +285,7 @@ requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> 
         x = T();
         decoder in(b);
         std::size_t known = 0;
-        bool exact = true;
+        auto worst = fit::exact;
         auto n = in.count(3);
         for (std::uint64_t k = 0; k < n && in.ok(); ++k) {
             auto name = in.bytes(), kinds = in.bytes();
@@ -260,17 +295,18 @@ requires(boost::describe::has_describe_members<T>::value) struct value_codec<T> 
                 using member = std::remove_cvref_t<decltype(x.*m.pointer)>;
                 if (name != m.name || kinds[0] != value_codec<member>::kind) return;
                 ++known;
-                exact &= value_codec<member>::get(bytes, x.*m.pointer) == fit::exact;
+                worst = std::max(worst, value_codec<member>::get(bytes, x.*m.pointer));
             });
         }
         if (!in.finished()) return fit::none;
-        return exact && known == n && n == boost::mp11::mp_size<members>::value ? fit::exact : fit::nearest;
+        if (worst > fit::whole || known != n) return fit::nearest;
+        return n == boost::mp11::mp_size<members>::value ? worst : fit::whole;
     }
 };
 
 /// Within the bound of a value: what a decoder would take. What has no size of its own is encoded to be counted.
 template <value T> bool value_fits(T const& x) {
-    if constexpr (value_codec<T>::kind == 'v' || value_codec<T>::kind == 'a') {
+    if constexpr (value_codec<T>::kind == 'v' || value_codec<T>::kind == 'a' || has_own_bytes<T>) {
         encoder out;
         value_codec<T>::put(out, x);
         return out.size() <= value_bytes_max;

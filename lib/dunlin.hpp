@@ -12,6 +12,7 @@
 #include "../crdt/expiry.hpp"
 #include "../crdt/flag.hpp"
 #include "../crdt/indexed.hpp"
+#include "../crdt/joined.hpp"
 #include "../crdt/latest.hpp"
 #include "../crdt/map.hpp"
 #include "../crdt/maximum.hpp"

@@ -30,6 +30,9 @@ public:
         for (auto& s : s_) s = scramble(x += 0x9E3779B97F4A7C15u);
     }
 
+    using result_type = std::uint64_t; // as std::shuffle and its like ask for
+    static constexpr std::uint64_t min() { return 0; }
+    static constexpr std::uint64_t max() { return ~std::uint64_t(0); }
     std::uint64_t operator()() {
         std::uint64_t const result = std::rotl(s_[1] * 5, 7) * 9, t = s_[1] << 17;
         s_[2] ^= s_[0];

@@ -6,6 +6,9 @@
 #if __has_include(<dunlin/lib/sim/cluster.hpp>)
 #include <dunlin/lib/sim/cluster.hpp>
 #endif
+#if __has_include(<dunlin/lib/sim/check_type.hpp>)
+#include <dunlin/lib/sim/check_type.hpp>
+#endif
 
 struct visits {
     dunlin::counter total;

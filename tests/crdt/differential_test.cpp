@@ -206,7 +206,7 @@ class history {
         auto a = by_entries->save(), b = by_state->save();
         must(a.seen == b.seen, "entries and states lead to two vectors");
         must(a == b, "entries and states lead to other bytes");
-        must(joined(theirs, before, types_, draw(r_, 4)) == a, "the other way round there are other bytes");
+        must(join_states(theirs, before, types_, draw(r_, 4)) == a, "the other way round there are other bytes");
         by_entries->join(theirs), by_state->join(before);
         must(by_entries->save() == a && by_state->save() == a, "a state that was seen changes something");
     }

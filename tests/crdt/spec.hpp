@@ -1,8 +1,9 @@
 // Specifications: what each type means, as a function from the visible operations and what happened before what.
 //
-// Written from the words of the design and of docs/types.md; nothing of crdt/ is included. An operation is visible
+// Written from the words of the design and of docs/types.md; of crdt/ nothing is used. An operation is visible
 // at a replica once it has seen it; `before(a, b)` says that b was done by somebody who had seen a.
 #pragma once
+#include <dunlin/lib/sim/play.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -14,21 +15,7 @@ namespace spec {
 
 using path = std::vector<std::string>; // field, keys from the outside in; of a set, the element last
 
-/// Some operations, as bits.
-class moment {
-    std::vector<std::uint64_t> bits_;
-
-public:
-    bool has(std::size_t n) const { return n / 64 < bits_.size() && (bits_[n / 64] >> n % 64 & 1); }
-    void add(std::size_t n) {
-        if (n / 64 >= bits_.size()) bits_.resize(n / 64 + 1);
-        bits_[n / 64] |= std::uint64_t(1) << n % 64;
-    }
-    void add(moment const& m) {
-        if (m.bits_.size() > bits_.size()) bits_.resize(m.bits_.size());
-        for (std::size_t k = 0; k < m.bits_.size(); ++k) bits_[k] |= m.bits_[k];
-    }
-};
+using dunlin::sim::rig::moment;
 
 struct operation {
     enum what_is { add, enable, insert, write, erase, unsay };

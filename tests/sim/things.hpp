@@ -44,6 +44,15 @@ struct policies {
 };
 DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays)
 
+/// A lattice of the service's own, with bytes of its own.
+struct marks {
+    std::uint64_t bits = 0;
+    void join(marks const& other) { bits |= other.bits; }
+    bool operator==(marks const&) const = default;
+    void encode(dunlin::encoder& out) const { out.u(bits); }
+    void decode(dunlin::decoder& in) { bits = in.u(); }
+};
+
 namespace one {
 struct item {
     dunlin::latest<std::string> label;
@@ -67,9 +76,11 @@ struct thing {
     dunlin::map<std::string, dunlin::set<std::string, dunlin::grow_only>> ever;
     item best;
     policies ways;
+    dunlin::joined<marks> marked;    // which the other build does not know
+    dunlin::map<std::string, dunlin::joined<marks>> marked_by;
     dunlin::bounded_counter tickets; // which the other build does not know, and gives from all the same
 };
-DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, tickets)
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, marked, marked_by, tickets)
 
 using session = stay; // whole objects
 } // namespace one
@@ -218,7 +229,10 @@ template <class Thing> void change_common(Thing& t, chance_source& c) {
 inline void change_thing(one::thing& t, chance_source& c) {
     auto k = any_of(c, "k", 3);
     auto n = std::int64_t(c.below(3)) - 1;
-    switch (c.below(18)) {
+    switch (c.below(22)) {
+    case 12: t.marked.join({std::uint64_t(1) << c.below(10)}); break;
+    case 13: t.marked_by[k]->join({std::uint64_t(1) << c.below(10)}); break;
+    case 14: c.happens(0.5) ? t.marked.reset() : void(t.marked_by.erase(k)); break;
     case 9: t.tickets.deposit(std::int64_t(c.below(50))); break;
     case 10:
     case 11: (void)t.tickets.try_spend(std::int64_t(c.below(20))); break;
