@@ -13,6 +13,7 @@ bool space_body::add_line(bytes_view text) {
     if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
         if (auto t = find_type(l.type)) t->holds_rights = true;
     auto part = shapes_.kind(l.kind);
+    if (part->ephemeral()) with_asides_.emplace(l.type);
     auto below = part->nested();
     if (below) structs_in_[below->name()].emplace(l.type);
     if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));
@@ -130,6 +131,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
     each_object_delta(body.delta, [&](object_delta const& one) {
         auto& type = make_type(one.type, nullptr, false);
         bool unknown = !unknown_.empty() && needs_more(type, one.key, at);
+        if (!row && (decoder(one.delta).u() & 1)) erased_by(e, type, one.key);
         auto o = find(type, one.key);
         if (!o && !store_) o = &make_object(type, one.key);
         if (o && row) return true; // in memory since before the file was opened again: it has this
@@ -164,9 +166,9 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
     }
 }
 
-void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
+void space_body::tell(object& o, std::uint64_t members, bool remote, dot at, bool aside) {
     if (!o.watches && o.type->watches.empty()) return;
-    change_record c{o.key, members, !o.shows(), remote, at};
+    change_record c{o.key, members, !o.shows(), remote, at, aside};
     bool saved = is_saved(at);
     auto note = [&](object_watch* w) {
         w->note(c, saved);
