@@ -78,6 +78,10 @@ public:
         for (auto it = rows_.lower_bound(view{type, key, 0}); it != rows_.end() && it->first.type == type && it->first.key == key; ++it)
             f(it->first.field, it->second.known);
     }
+    /// f(place, value), by place.
+    template <class F> void each(F f) const {
+        for (auto& [at, its] : rows_) f(at, its.known);
+    }
     bool knows(std::string_view type, std::string_view key) const;
     std::size_t size() const { return rows_.size(); }
     std::size_t bytes() const { return bytes_; }
