@@ -81,8 +81,14 @@ bool space_body::may_have_cells(object_type const& type, std::string_view key) c
 
 void space_body::erased_by(entry const& e, object_type const& type, std::string_view key) {
     if (!may_have_cells(type, key)) return;
+    auto wall = setup_.clock->wall_now();
+    auto stamp = e.stamp;
+    if (stamp > hybrid_clock::of(wall + cells_ahead_max)) { // an entry is taken whatever its clock; what is seen of the object goes
+        stamp = 0;
+        cells_.each(type.name, key, [&](std::uint32_t, auto& v) { stamp = std::max(stamp, v.stamp + 1); });
+    }
     std::vector<cells::place> gone;
-    cells_.erase(type.name, key, e.stamp, e.writer, setup_.clock->wall_now().count(), gone);
+    cells_.erase(type.name, key, stamp, e.writer, wall.count(), gone);
     dropped(gone);
 }
 

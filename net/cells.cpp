@@ -27,32 +27,22 @@ void cells::peer_up(peer_number p, node_id const& node) {
     l.number = p, l.node = node;
     if (!mutant("ephemeral_not_told_to_late_link"))
         for (auto& [id, it] : by_id_) l.due.insert(l.due.end(), id);
-    links_changed();
+    ++links_version_;
 }
 
 void cells::peer_down(peer_number p) {
-    if (std::erase_if(links_, [&](auto& l) { return l.number == p; })) links_changed();
-}
-
-void cells::links_changed() {
-    for (auto& l : links_) l.hears_of_links = active_;
-}
-
-void cells::begin() {
-    if (std::exchange(active_, true)) return;
-    links_changed();
+    if (std::erase_if(links_, [&](auto& l) { return l.number == p; })) ++links_version_;
 }
 
 void cells::heard_from(peer_number p, word::cells const& w) {
     auto l = find_link(p);
     if (!l) return;
-    begin();
-    l->speaks = true;
+    active_ = l->speaks = true;
     if (w.tells_links) l->linked = w.links;
 }
 
 bool cells::take(cell&& c, peer_number from, std::int64_t now_ms, std::vector<place>& dropped) {
-    begin();
+    active_ = true;
     value v{c.stamp, c.writer, c.held, std::move(c.value), now_ms};
     auto erase = c.field == erased ? rows_.end() : rows_.find(view{c.type, c.key, erased});
     if (erase != rows_.end() && when_of(v) < when_of(erase->second.known)) {
@@ -97,9 +87,9 @@ std::uint64_t cells::put(place&& at, value&& v, peer_number from) {
     if (fresh)
         r.id = ++last_id_, by_id_.emplace_hint(by_id_.end(), r.id, it);
     else
-        by_age_.erase({r.known.stamp, r.id}), bytes_ -= size_of(it->first, r.known);
+        by_age_.erase(age(r)), bytes_ -= size_of(it->first, r.known);
     r.known = std::move(v);
-    by_age_.emplace(r.known.stamp, r.id), bytes_ += size_of(it->first, r.known);
+    by_age_.insert(age(r)), bytes_ += size_of(it->first, r.known);
     pass_on(r.id, from);
     return r.id;
 }
@@ -121,7 +111,7 @@ void cells::pass_on(std::uint64_t id, peer_number from) {
 void cells::keep_bounds(std::vector<place>& dropped) {
     if (mutant("ephemeral_table_without_bound")) return;
     while (rows_.size() > bounds_.count || bytes_ > bounds_.bytes) {
-        auto oldest = by_id_.at(by_age_.begin()->second);
+        auto oldest = by_id_.at(std::get<2>(*by_age_.begin()));
         dropped.push_back(oldest->first);
         drop(oldest);
     }
@@ -130,7 +120,7 @@ void cells::keep_bounds(std::vector<place>& dropped) {
 void cells::drop(table::iterator it) {
     auto id = it->second.id;
     for (auto& l : links_) l.due.erase(id), l.later.erase(id);
-    by_age_.erase({it->second.known.stamp, id}), by_id_.erase(id);
+    by_age_.erase(age(it->second)), by_id_.erase(id);
     bytes_ -= size_of(it->first, it->second.known);
     rows_.erase(it);
 }
@@ -142,7 +132,7 @@ void cells::tick() {
 std::vector<peer_number> cells::wanting() {
     std::vector<peer_number> all;
     for (auto& l : links_)
-        if (!l.asked && (l.hears_of_links || (l.speaks && !l.due.empty()))) l.asked = true, all.push_back(l.number);
+        if (!l.asked && (hears_of_links(l) || (l.speaks && !l.due.empty()))) l.asked = true, all.push_back(l.number);
     return all;
 }
 
@@ -151,7 +141,8 @@ std::optional<word::cells> cells::next(peer_number p) {
     if (!l) return std::nullopt;
     l->asked = false;
     word::cells w;
-    if ((w.tells_links = std::exchange(l->hears_of_links, false))) {
+    if ((w.tells_links = hears_of_links(*l))) {
+        l->told_links = links_version_;
         for (auto& other : links_)
             if (w.links.size() < wire_bounds::cell_links_max) w.links.push_back(other.node);
         std::sort(w.links.begin(), w.links.end());

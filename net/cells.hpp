@@ -12,7 +12,7 @@
 // up to a second (tick), and only if nothing newer has come: it repairs, and carries nothing as a rule.
 // A link hears nothing before its other end has said this word: who does not know it gets one short message.
 // `erased` (field 0) of an object drops what is older of it, and lets nothing older come back.
-// State   bounded in cells and bytes: the oldest stamp goes first. A link: 50 bytes for each field that is due.
+// State   bounded in cells and bytes: what was taken back or erased goes first, then the oldest stamp. A link: 50 bytes for each field that is due.
 // Cost    take: O(log n).   Threads the space's executor.   Errors  none: what does not fit is not taken.
 // Source  conflation; round-robin; flooding with a newest-wins table.
 #pragma once
@@ -106,8 +106,9 @@ private:
     struct link {
         peer_number number = 0;
         node_id node{};
-        bool speaks = false, asked = false, hears_of_links = false; // hears_of_links: due
-        std::vector<node_id> linked; // whom it hears itself
+        bool speaks = false, asked = false;
+        std::uint64_t told_links = 0; // the version of them that it knows
+        std::vector<node_id> linked;  // whom it hears itself
         std::set<std::uint64_t> due, later;
         std::uint64_t after = 0; // the ring goes on there
     };
@@ -115,15 +116,17 @@ private:
     cells_bounds bounds_;
     table rows_;
     std::map<std::uint64_t, table::iterator> by_id_;
-    std::set<std::pair<std::uint64_t, std::uint64_t>> by_age_; // stamp, id
+    std::set<std::tuple<bool, std::uint64_t, std::uint64_t>> by_age_; // held, stamp, id: what goes first
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
     std::vector<link> links_;
+    std::uint64_t links_version_ = 1;
     bool active_ = false; // something was said or heard, ever
 
     link* find_link(peer_number p);
-    void begin();
-    void links_changed();
+    /// Of whom we are linked to: who does not speak is told once, so that it begins to.
+    bool hears_of_links(link const& l) const { return active_ && (l.speaks ? l.told_links != links_version_ : l.told_links == 0); }
+    static auto age(row const& r) { return std::tuple(r.known.held, r.known.stamp, r.id); }
     std::uint64_t put(place&& at, value&& v, peer_number from);
     void pass_on(std::uint64_t id, peer_number from);
     void drop_older(view of, value const& than, std::vector<place>& dropped);

@@ -365,7 +365,9 @@ public:
         auto it = links.find(to);
         if (it == links.end()) return;
         auto& c = *it->second;
-        if (c.over->queued_bytes() > options.queue_bytes) return; // it pulls when it can
+        // What is not kept nobody pulls; there is one such message a space at a time.
+        bool pulled = !std::holds_alternative<word::cells>(said);
+        if (pulled && c.over->queued_bytes() > options.queue_bytes) return; // it pulls when it can
         c.frame.clear();
         c.names.write(space, said, c.frame);
         queue(c);

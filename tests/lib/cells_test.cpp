@@ -117,6 +117,23 @@ TEST(cells, an_entry_that_names_an_ephemeral_is_malformed) {
     EXPECT_TRUE(s.get<bird>().height.empty());
 }
 
+// Entries are taken whatever their clock: one from the end of time takes along what is seen, and keeps nothing away.
+TEST(cells, of_an_object_that_an_entry_from_the_end_of_time_erases) {
+    nest s;
+    s.get<bird>().name = "dunlin", s.get<bird>().height = 5;
+    s.seal();
+    lone::space enemy(std::uint8_t(5));
+    enemy.clock.wall = std::chrono::milliseconds(std::int64_t(1) << 46);
+    (void)enemy.of<bird>();
+    ASSERT_TRUE(enemy.take_state(s));
+    enemy.erase<bird>();
+    ASSERT_TRUE(s.take(enemy.seal()));
+    EXPECT_FALSE(s.of<bird>().live());
+    EXPECT_TRUE(s.get<bird>().height.empty());
+    s.hear(nest::of_bird("song", "Ts", s.now() + hybrid_clock::of(std::chrono::seconds(1)), "on and on"));
+    EXPECT_EQ(s.get<bird>().song, "on and on");
+}
+
 // Marks of a running turn and what others say do not meet: the turn is sealed before.
 TEST(cells, heard_in_a_running_turn) {
     nest s;

@@ -193,6 +193,13 @@ TEST(cells, who_never_says_the_word_hears_it_once) {
         t.tick();
     }
     EXPECT_EQ(words, 1u);
+    t.peer_up(8, cell_node(8)), t.peer_up(9, cell_node(9)), t.peer_down(8);
+    for (auto p : t.wanting()) {
+        EXPECT_NE(p, 7u) << "nor when the links change";
+        (void)t.next(p);
+    }
+    speaks(t, 7);
+    EXPECT_TRUE(t.next(7)->tells_links) << "but when it speaks";
 }
 
 TEST(cells, what_came_from_a_node_that_another_hears_itself_is_told_it_later_if_it_is_still_the_newest) {
@@ -233,6 +240,8 @@ TEST(cells, a_full_table_drops_the_oldest) {
     EXPECT_EQ(shown(t, "p30"), "v");
     EXPECT_EQ(shown(t, "p20"), "-");
     EXPECT_FALSE(t.take(said("late", 1, 3, 1, "v"), cells::here, 0, dropped)) << "older than all";
+    for (std::uint64_t k = 1; k <= 50; ++k) t.take(taken_back("gone" + std::to_string(k), 0, 1000 + k, 1), cells::here, 0, dropped);
+    EXPECT_EQ(shown(t, "p21"), "v") << "an erase costs nobody a value";
     cells b({.bytes = 100'000});
     for (std::uint64_t k = 1; k <= 100; ++k) take(b, said("p" + std::to_string(k), 1, k, 1, std::string(10'000, 'v')));
     EXPECT_LE(b.bytes(), 100'000u);
