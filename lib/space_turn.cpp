@@ -138,7 +138,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         auto body = out.size();
         auto members = struct_part::touched_in(o->head().dirty);
         bool erased = o->head().dirty & header::erased;
-        if (!erased) members &= ~o->made_by->aside_members();
+        if (!erased) members &= ~o->made_by->aside_alone();
         f.full_at_bytes = std::max(bytes, body + 4096);
         if (o->fields().flush(o->value(), f)) {
             out.patch(body - 1, out.size() - body);

@@ -1,3 +1,4 @@
+// length: the table, its links and its words in one place
 // Cells: the newest wins in whatever order it is heard, and a link has a set of what it is to hear, not a queue.
 #include <deque>
 #include <dunlin/net/cells.hpp>
