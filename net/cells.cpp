@@ -67,7 +67,8 @@ bool cells::erase(std::string_view type, std::string_view key, std::uint64_t sta
     if (it != rows_.end() && when_of(v) <= when_of(it->second.known)) return false;
     drop_older({type, key, 0}, v, dropped);
     auto id = put({std::string(type), std::string(key), erased}, std::move(v), here);
-    for (auto& l : links_) l.due.erase(id);
+    // The entry tells most; not who takes it as part of a state.
+    for (auto& l : links_) l.due.erase(id), l.later.insert(id);
     keep_bounds(dropped);
     return true;
 }

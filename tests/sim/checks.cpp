@@ -117,7 +117,7 @@ void history::check_told() {
     auto all = [this](std::size_t i, std::map<std::string, std::string>& known) {
         auto& space = *c.node(i).body()->spaces().at("main");
         space.told().each([&](dunlin::cells::place const& at, dunlin::cells::value const& v) {
-            known[at.type + " " + at.key + " " + std::to_string(at.field)] = v.held ? v.bytes : "taken back " + std::to_string(v.stamp);
+            if (v.held) known[at.type + " " + at.key + " " + std::to_string(at.field)] = v.bytes + " of " + std::to_string(v.stamp);
             auto type = space.find_type(at.type);
             auto member = type ? type->part->aside_at(at.field) : nullptr;
             auto o = member ? space.find(*type, at.key) : nullptr;
@@ -135,7 +135,12 @@ void history::check_told() {
         for (std::size_t i = 1; i < what.nodes; ++i) {
             std::map<std::string, std::string> other;
             partly |= all(i, other);
-            if (other != first && !partly) fail(name_of(i) + " and n0 know other things that are told and not kept, " + when);
+            std::string differs;
+            for (auto& [place, value] : first)
+                if (!other.contains(place) || other[place] != value) differs += place + ": " + value + " and " + (other.contains(place) ? other[place] : "nothing") + "\n";
+            for (auto& [place, value] : other)
+                if (!first.contains(place)) differs += place + ": nothing and " + value + "\n";
+            if (!differs.empty() && !partly) fail("n0 and " + name_of(i) + " show other things that are told and not kept, " + when + ":\n" + differs);
         }
         told_and_not_kept += first.size();
     };
