@@ -1,5 +1,6 @@
 #include "cells.hpp"
 #include "../crdt/mutant.hpp"
+#include "../crdt/stamp.hpp"
 #include <algorithm>
 
 namespace dunlin {
@@ -14,6 +15,15 @@ bool is_newer(cells::value const& a, cells::value const& b) {
     return std::tuple(a.stamp, a.writer, a.held, bytes_view(a.bytes)) > std::tuple(b.stamp, b.writer, b.held, bytes_view(b.bytes));
 }
 } // namespace
+
+std::tuple<bool, std::uint64_t, std::uint64_t> cells::age(row const& r) {
+    auto heard = hybrid_clock::of(std::chrono::milliseconds(r.known.heard_ms));
+    return {r.known.held, std::min(r.known.stamp, heard), r.id};
+}
+
+bool cells::is_full(place const& for_one, value const& v) const {
+    return rows_.size() >= bounds_.count || bytes_ + size_of(for_one, v) > bounds_.bytes;
+}
 
 cells::link* cells::find_link(peer_number p) {
     for (auto& l : links_)
@@ -56,7 +66,11 @@ bool cells::take(cell&& c, peer_number from, std::int64_t now_ms, std::vector<pl
         return false;
     }
     if (c.field == erased) drop_older({c.type, c.key, 0}, v, dropped);
-    auto id = put({std::move(c.type), std::move(c.key), c.field}, std::move(v), from);
+    place at{std::move(c.type), std::move(c.key), c.field};
+    // What is ahead of our clock has no age of its own: full tables would give it to each other round and round.
+    bool ahead = from != here && c.stamp > hybrid_clock::of(std::chrono::milliseconds(now_ms) + hybrid_clock::ahead_max);
+    if (ahead && is_full(at, v) && !rows_.contains(at)) return false;
+    auto id = put(std::move(at), std::move(v), from);
     keep_bounds(dropped);
     return by_id_.contains(id); // what is older than all others of a full table is not kept
 }

@@ -12,7 +12,8 @@
 // up to a second (tick), and only if nothing newer has come: it repairs, and carries nothing as a rule.
 // A link hears nothing before its other end has said this word: who does not know it gets one short message.
 // `erased` (field 0) of an object drops what is older of it, and lets nothing older come back.
-// State   bounded in cells and bytes: what was taken back or erased goes first, then the oldest stamp. A link: 50 bytes for each field that is due.
+// State   bounded in cells and bytes: what was taken back or erased goes first, then the oldest stamp; one that is ahead of our clock
+//         is as old as when it was heard, so that a wrong clock does not fill the table for ever. A link: 50 bytes for each field that is due.
 // Cost    take: O(log n).   Threads the space's executor.   Errors  none: what does not fit is not taken.
 // Source  conflation; round-robin; flooding with a newest-wins table.
 #pragma once
@@ -116,7 +117,7 @@ private:
     cells_bounds bounds_;
     table rows_;
     std::map<std::uint64_t, table::iterator> by_id_;
-    std::set<std::tuple<bool, std::uint64_t, std::uint64_t>> by_age_; // held, stamp, id: what goes first
+    std::set<std::tuple<bool, std::uint64_t, std::uint64_t>> by_age_; // held, since when, id: what goes first
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
     std::vector<link> links_;
@@ -126,7 +127,8 @@ private:
     link* find_link(peer_number p);
     /// Of whom we are linked to: who does not speak is told once, so that it begins to.
     bool hears_of_links(link const& l) const { return active_ && (l.speaks ? l.told_links != links_version_ : l.told_links == 0); }
-    static auto age(row const& r) { return std::tuple(r.known.held, r.known.stamp, r.id); }
+    static std::tuple<bool, std::uint64_t, std::uint64_t> age(row const& r);
+    bool is_full(place const& for_one, value const& v) const;
     std::uint64_t put(place&& at, value&& v, peer_number from);
     void pass_on(std::uint64_t id, peer_number from);
     void drop_older(view of, value const& than, std::vector<place>& dropped);

@@ -23,7 +23,7 @@ cell taken_back(std::string key, std::uint32_t field, std::uint64_t stamp, std::
 }
 bool take(cells& t, cell c, peer_number from = cells::here) {
     std::vector<cells::place> dropped;
-    return t.take(std::move(c), from, 0, dropped);
+    return t.take(std::move(c), from, 1, dropped);
 }
 std::string shown(cells const& t, std::string_view key, std::uint32_t field = 1) {
     auto v = t.find("avatar", key, field);
@@ -235,14 +235,24 @@ TEST(cells, who_tells_what_is_old_is_told_what_is_new) {
 TEST(cells, a_full_table_drops_the_oldest) {
     cells t({.count = 10});
     std::vector<cells::place> dropped;
-    for (std::uint64_t k = 1; k <= 30; ++k) EXPECT_TRUE(t.take(said("p" + std::to_string(k), 1, k, 1, "v"), cells::here, 0, dropped));
+    for (std::uint64_t k = 1; k <= 30; ++k) EXPECT_TRUE(t.take(said("p" + std::to_string(k), 1, k, 1, "v"), cells::here, 1, dropped));
     EXPECT_EQ(t.size(), 10u);
     EXPECT_EQ(dropped.size(), 20u);
     EXPECT_EQ(shown(t, "p30"), "v");
     EXPECT_EQ(shown(t, "p20"), "-");
-    EXPECT_FALSE(t.take(said("late", 1, 3, 1, "v"), cells::here, 0, dropped)) << "older than all";
-    for (std::uint64_t k = 1; k <= 50; ++k) t.take(taken_back("gone" + std::to_string(k), 0, 1000 + k, 1), cells::here, 0, dropped);
+    EXPECT_FALSE(t.take(said("late", 1, 3, 1, "v"), cells::here, 1, dropped)) << "older than all";
+    for (std::uint64_t k = 1; k <= 50; ++k) t.take(taken_back("gone" + std::to_string(k), 0, 1000 + k, 1), cells::here, 1, dropped);
     EXPECT_EQ(shown(t, "p21"), "v") << "an erase costs nobody a value";
+    // A clock that is a day ahead has filled it: what is said now is kept all the same, and there it comes to an end.
+    std::int64_t now_ms = 1'700'000'000'000, day_ms = 86'400'000;
+    auto at = [](std::int64_t ms) { return std::uint64_t(ms) << 16; };
+    cells wild({.count = 10});
+    for (int k = 0; k < 10; ++k) EXPECT_TRUE(wild.take(said("w" + std::to_string(k), 1, at(now_ms + day_ms), 7, "wild"), 7, now_ms, dropped));
+    EXPECT_FALSE(wild.take(said("w10", 1, at(now_ms + day_ms), 7, "wild"), 7, now_ms, dropped));
+    EXPECT_TRUE(wild.take(said("w5", 1, at(now_ms + day_ms) + 1, 7, "goes on"), 7, now_ms, dropped));
+    for (int k = 0; k < 3; ++k) EXPECT_TRUE(wild.take(said("mine" + std::to_string(k), 1, at(now_ms + 1000), 1, "v"), cells::here, now_ms + 1000, dropped));
+    for (int k = 0; k < 3; ++k) EXPECT_EQ(shown(wild, "mine" + std::to_string(k)), "v");
+    EXPECT_EQ(wild.size(), 10u);
     cells b({.bytes = 100'000});
     for (std::uint64_t k = 1; k <= 100; ++k) take(b, said("p" + std::to_string(k), 1, k, 1, std::string(10'000, 'v')));
     EXPECT_LE(b.bytes(), 100'000u);
