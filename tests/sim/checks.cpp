@@ -129,9 +129,10 @@ void history::check_told() {
         });
         return space.told().bytes() > what.memory / 16; // some may have been dropped
     };
+    bool partly = false;
     auto compare_all = [&](char const* when) {
         std::map<std::string, std::string> first;
-        bool partly = all(0, first);
+        partly |= all(0, first);
         for (std::size_t i = 1; i < what.nodes; ++i) {
             std::map<std::string, std::string> other;
             partly |= all(i, other);
@@ -157,7 +158,8 @@ void history::check_told() {
                 dunlin::ref<one::last_word> w = co_await n.open<one::last_word>("w");
                 co_return w->said.value();
             });
-            if (seen != last) fail(name_of(k) + " does not show the last that " + name_of(i) + " said");
+            // A table that is nearly full, and was filled while its own clock was a day ahead, drops what is said now.
+            if (seen != last && !partly) fail(name_of(k) + " does not show the last that " + name_of(i) + " said");
         }
     }
 }
