@@ -25,11 +25,14 @@ template <class F> using value_of_field = typename field_value<F>::type;
 
 class expiry;
 template <value T> class present;
-template <class F> constexpr bool is_present = false;
-template <class T> constexpr bool is_present<present<T>> = true;
+template <value T> class ephemeral;
+/// What changes without an entry has no place in an order that follows entries.
+template <class F> constexpr bool changes_aside = std::same_as<F, expiry>;
+template <class T> constexpr bool changes_aside<present<T>> = true;
+template <class T> constexpr bool changes_aside<ephemeral<T>> = true;
 
 template <class F>
-concept indexable = field_type<F> && !std::same_as<F, expiry> && !is_present<F> && value<value_of_field<F>> &&
+concept indexable = field_type<F> && !changes_aside<F> && value<value_of_field<F>> &&
                     (ordered_value<value_of_field<F>> || std::is_enum_v<value_of_field<F>>);
 
 template <class F> class indexed : public F {

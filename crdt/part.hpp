@@ -11,6 +11,7 @@
 //         | V value                  multi-value register
 //         | E i                      expiry
 //         | P value                  presence, of one name
+//         | T value                  ephemeral: in no delta and no state
 //         | S value | G value | W value   set: add wins, grow-only, remove wins
 //         | M value kind             map: key, child
 //         | { name }                 described struct; its members are in the schema of the space
@@ -32,6 +33,7 @@
 namespace dunlin {
 
 class struct_part;
+class ephemeral_part;
 
 /// No deadline.
 constexpr std::int64_t never_ms = std::numeric_limits<std::int64_t>::max();
@@ -59,6 +61,9 @@ public:
 
     /// The described struct that is this part, or a map's child at some depth; null if there is none.
     virtual struct_part const* nested() const { return nullptr; }
+
+    /// It is told beside entries and states, which say nothing of it; null for all others.
+    virtual ephemeral_part const* ephemeral() const { return nullptr; }
 
     std::string const& kind() const { return kind_; }
     std::size_t size() const { return size_; }

@@ -18,6 +18,7 @@
 #include "writer.hpp"
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace dunlin {
@@ -40,6 +41,14 @@ public:
     std::span<std::uint32_t const> slots() const { return slots_; }
 };
 
+/// What a turn says beside its entry: an ephemeral's value (ephemeral.hpp), or that there is none any more.
+struct aside {
+    std::uint32_t field = 0; // its id
+    std::uint64_t stamp = 0;
+    bool held = false;
+    std::string value;
+};
+
 struct flushing {
     encoder& out;
     entry_writers& table;
@@ -49,6 +58,8 @@ struct flushing {
     /// Where an entry is full: sets and maps stop between two elements, and `more` says that marks are left.
     std::size_t full_at_bytes = ~std::size_t(0), full_at_writers = ~std::size_t(0);
     bool more = false;
+    std::vector<aside>* asides = nullptr; // nobody hears them if there are none
+    std::uint32_t field = 0;              // the id of the member that is being flushed
 
     bool full() const { return out.size() >= full_at_bytes || table.slots().size() >= full_at_writers; }
     std::uint32_t self() const { return at.slot(); }

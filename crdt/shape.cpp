@@ -2,6 +2,7 @@
 #include "bounded_counter.hpp"
 #include "counter.hpp"
 #include "disable_wins_flag.hpp"
+#include "ephemeral.hpp"
 #include "expiry.hpp"
 #include "flag.hpp"
 #include "latest.hpp"
@@ -81,6 +82,9 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
     case 'V':
         if (!value_kind(1)) break;
         return keep(2, [&] { return make_register_part(latest<raw_value>::access(from[1]), register_view(from[0])); });
+    case 'T':
+        if (depth || !value_kind(1)) break; // never below a map
+        return keep(2, [&] { return std::make_unique<ephemeral_part>(ephemeral<raw_value>::access(from[1])); });
     case 'S':
     case 'G':
         if (!value_kind(1)) break;

@@ -19,6 +19,20 @@ struct_part::struct_part(std::string name, std::size_t size, void (*maker)(void*
         require(members_[k - 1].id != members_[k].id, "two fields of one struct have the same 32-bit id; rename one");
     may_end_ = false; // what the program does not know is looked at in its extras
     for (auto& m : members_) may_end_ = may_end_ || m.type->may_end();
+    std::uint32_t marks = 0; // that others make, too
+    std::uint64_t bits = 0;
+    for (auto& m : members_)
+        if (m.type->ephemeral())
+            aside_marks_ |= header::bit(m.number), aside_members_ |= bit(m.number);
+        else
+            marks |= header::bit(m.number), bits |= bit(m.number);
+    aside_marks_ &= ~marks;
+    aside_alone_ = aside_members_ & ~bits;
+}
+
+struct_part::member const* struct_part::aside_at(std::uint32_t id) const {
+    auto m = aside_members_ ? find(id) : nullptr;
+    return m && m->type->ephemeral() ? m : nullptr;
 }
 
 struct_part::member const* struct_part::find(std::uint32_t id) const {
@@ -121,7 +135,7 @@ bool struct_part::flush(void* v, flushing& f) const {
         auto before = f.out.size();
         f.out.u32(id), f.out.u8(0);
         auto body = f.out.size();
-        f.more = false;
+        f.more = false, f.field = id;
         if (type.flush(x, f))
             f.out.patch(body - 1, f.out.size() - body), ++said;
         else

@@ -9,6 +9,7 @@
 #include "../crdt/bounded_counter.hpp"
 #include "../crdt/counter.hpp"
 #include "../crdt/disable_wins_flag.hpp"
+#include "../crdt/ephemeral.hpp"
 #include "../crdt/expiry.hpp"
 #include "../crdt/flag.hpp"
 #include "../crdt/indexed.hpp"

@@ -88,6 +88,16 @@ std::shared_ptr<space_body> node_body::make_space(std::string const& name, any_i
     if (executor != executor_)
         setup.on_executor = [executor](std::function<void()> f) { boost::asio::post(executor, std::move(f)); };
     if (executor == executor_)
+        setup.when_idle = [weak = weak_from_this(), name](peer_number p) {
+            if (auto self = weak.lock()) self->when_idle(name, p);
+        };
+    else
+        setup.when_idle = [at = executor_, weak = weak_from_this(), name](peer_number p) {
+            boost::asio::post(at, [weak, name, p] {
+                if (auto self = weak.lock()) self->when_idle(name, p);
+            });
+        };
+    if (executor == executor_)
         setup.send = [weak = weak_from_this(), name](peer_number to, space_message&& said) {
             if (auto self = weak.lock()) self->send(name, to, std::move(said));
         };

@@ -97,6 +97,7 @@ private:
     void drop_links();
     void link_space(std::shared_ptr<space_body> const& s);
     void send(std::string const& space, peer_number to, space_message&& said);
+    void when_idle(std::string const& space, peer_number p);
     void finish_start(boost::system::error_code ec);
     void stop_spaces(std::function<void()> then);
     void answer_all(std::vector<std::unique_ptr<done_handler>>& waiting, boost::system::error_code ec);

@@ -84,6 +84,10 @@ void node_links::send(std::string const& space, peer_number to, space_message&& 
     if (auto it = lines_.find(space); it != lines_.end() && it->second.out) it->second.out->send(to, std::move(said));
 }
 
+void node_links::when_idle(std::string const& space, peer_number p) {
+    if (auto it = lines_.find(space); it != lines_.end() && it->second.out) it->second.out->when_idle(p);
+}
+
 void node_links::refresh_soon(std::chrono::milliseconds delay) {
     if (refreshing_ || leaving_) return;
     refreshing_ = true;
@@ -267,6 +271,9 @@ void node_body::stop_links(std::function<void()> done) {
 void node_body::drop_links() { links_.reset(); }
 void node_body::send(std::string const& space, peer_number to, space_message&& said) {
     if (links_) links_->send(space, to, std::move(said));
+}
+void node_body::when_idle(std::string const& space, peer_number p) {
+    if (links_) links_->when_idle(space, p);
 }
 void node_body::link_space(std::shared_ptr<space_body> const& s) {
     if (links_) links_->open_space(s);

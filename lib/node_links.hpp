@@ -18,6 +18,7 @@ public:
     void peer_down(peer_number p) override { space_->peer_down(p); }
     void receive(peer_number from, space_message&& said) override { space_->receive(from, std::move(said)); }
     void congested(peer_number p, bool is) override { space_->congested(p, is); }
+    void idle(peer_number p) override { space_->idle(p); }
     /// The roster's members, told anew. `whole`: it has been read, and is not behind.
     void count(std::set<node_id> const& members, bool whole);
     any_io_executor executor() const { return space_->executor(); }
@@ -30,6 +31,7 @@ public:
     void start();
     void open_space(std::shared_ptr<space_body> const& s);
     void send(std::string const& space, peer_number to, space_message&& said);
+    void when_idle(std::string const& space, peer_number p);
     void stop(std::function<void()> done);
     void keep(std::shared_ptr<void const> what) { mesh_.keep(std::move(what)); }
     std::string address() const { return mesh_.local_address(); }

@@ -94,6 +94,8 @@ public:
     bool is_over() const { return (made_by->may_end() || extra) && made_by->deadline_ms(value()) <= now_ms(); }
     /// Whoever uses it after its deadline finds it empty. Nothing is said of that unless something is written in this turn.
     void begin_anew();
+    /// What it says in this turn is more than ephemerals.
+    bool makes_entry() { return head().dirty & ~made_by->aside_marks(); }
     bool was_only_looked_at() const;
     void take_past_back();
     std::int64_t now_ms() const;

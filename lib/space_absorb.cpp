@@ -97,6 +97,7 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
     each_object_delta(body.delta, [&](object_delta const& one) {
         auto& type = make_type(one.type, nullptr, false);
         bool unknown = !unknown_.empty() && needs_more(type, one.key, at);
+        if (!row && (decoder(one.delta).u() & 1)) erased_by(e, type, one.key);
         auto o = find(type, one.key);
         if (!o && !store_) o = &make_object(type, one.key);
         if (o && row) return true; // in memory since before the file was opened again: it has this
@@ -132,10 +133,10 @@ void space_body::join_entry(entry const& e, entry_body const& body, std::uint64_
     }
 }
 
-void space_body::tell(object& o, std::uint64_t members, bool remote, dot at) {
-    if (o.type->indexes) indexes_.changed(o);
+void space_body::tell(object& o, std::uint64_t members, bool remote, dot at, bool aside) {
+    if (o.type->indexes && !aside) indexes_.changed(o);
     if (!o.watches && o.type->watches.empty()) return;
-    change_record c{o.key, members, !o.shows(), remote, at};
+    change_record c{o.key, members, !o.shows(), remote, at, aside};
     bool saved = is_saved(at);
     auto note = [&](object_watch* w) {
         w->note(c, saved);

@@ -15,7 +15,7 @@ std::string view_of_writer(writer_id const& w) {
 }
 
 space_body::space_body(space_setup setup)
-    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this), endings_(*this), leases_(*this), indexes_(*this) {
+    : setup_(std::move(setup)), store_(setup_.store), heads_(table_), cells_({.bytes = setup_.memory_bytes / 8}), tick_(setup_.clock->make_timer(setup_.executor)), rights_(*this), endings_(*this), leases_(*this), indexes_(*this) {
     auto& type = type_of(struct_of<schema_object>(), true);
     type_of(struct_of<runs_object>(), true);
     type.described = true;
@@ -209,6 +209,9 @@ void space_body::schedule_tick() {
         if (rebuilding()) return schedule_tick();
         machine_->tick(now(), *setup_.chance, actions_);
         act(now());
+        if (now() < cells_due_) return;
+        cells_due_ = now() + std::chrono::seconds(1);
+        cells_.tick(), ask_links();
     });
 }
 
@@ -216,11 +219,13 @@ void space_body::peer_up(peer_number p, node_id const& node, bool counted) {
     ++peers_;
     endings_.contact_changed();
     if (!stopped_ && machine_) machine_->peer_up(p, node, counted, now(), actions_), act(now());
+    cells_.peer_up(p, node), ask_links();
 }
 void space_body::peer_down(peer_number p) {
     --peers_;
     endings_.contact_changed();
     if (!stopped_ && machine_) machine_->peer_down(p, now(), actions_), act(now());
+    cells_.peer_down(p), ask_links();
 }
 void space_body::congested(peer_number p, bool is) {
     if (!stopped_ && machine_) machine_->congested(p, is, now(), actions_), act(now());
@@ -229,6 +234,7 @@ void space_body::count(node_id const& node, bool counted) {
     if (!stopped_ && machine_) machine_->count(node, counted, actions_), act(now());
 }
 void space_body::receive(peer_number from, space_message&& said) {
+    if (auto w = std::get_if<word::cells>(&said)) return hear_cells(from, *w);
     // While a state is being joined nothing is applied: what is dropped here is pulled later.
     if (stopped_ || !machine_ || rebuilding()) return;
     if (store_) log_.cut(store_->first_row()); // another space may have had rows of ours cut

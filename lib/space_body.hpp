@@ -8,10 +8,12 @@
 // anything is absorbed: so marks of a turn and foreign changes never meet, and number, stamp and dependencies taken at
 // the end are those of the beginning. An object is present (in memory, or cold: its row and the deltas that wait for
 // it), absent, or unknown (damaged): then its open fails, it is never hashed or erased, and it is fetched from peers.
-// Files  space_turn, _absorb, _schema, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights, _ends
+// Files  space_turn, _absorb, _schema, _objects, _list, _disk, _state, _stage, _join, _reopen, _rights, _ends,
+//        _cells
 // Threads  its executor, which may differ from the node's; the store answers through `on_executor`.
 #pragma once
 #include "../crdt/stamp.hpp"
+#include "../net/cells.hpp"
 #include "../net/replication.hpp"
 #include "cold.hpp"
 #include "endings.hpp"
@@ -48,6 +50,7 @@ struct space_setup {
     std::chrono::milliseconds sync_deadline{3000};
     bool alone = true;                                            // nobody to ask: synced at once
     std::function<void(peer_number, space_message&&)> send;       // to a link, from the space's executor
+    std::function<void(peer_number)> when_idle; // idle() is called when that link has nothing to send; empty: at once
     std::function<void(std::string const&)> alarm = [](auto&) {}; // for a person
     std::function<void()> on_long_log; // the floor is the file's: the other spaces are to checkpoint too
     std::shared_ptr<void const> keep; // what the pointers above point into, as far as the space outlives its node
@@ -161,6 +164,12 @@ public:
     bool rows_mislead() const { return half_joined_is(rows_ahead) || half_joined_is(rows_behind); }
     /// A state is being joined, or the file is read again: then what is not in memory is not to be touched.
     bool rebuilding() const { return joining_ || rereading_; }
+
+    // ---- values that are told and not kept (net/cells.hpp, space_cells.cpp)
+    void idle(peer_number p);
+    /// What is known of fields that the program's struct does not have, as the schema names them.
+    void show_unknown_cells(object const& o, boost::json::object& out) const;
+    cells const& told() const { return cells_; }
 
     // ---- waiting
     void wait_saved(dot d, done_handler handler);
@@ -341,6 +350,15 @@ private:
     // gossip
     std::optional<std::size_t> others_; // members with a file, once the roster has told
     std::optional<replication> machine_;
+    cells cells_;
+    instant cells_due_{};
+    struct aside_of {
+        object* of;
+        aside said;
+    };
+    std::vector<aside_of> asides_; // of the turn that is being sealed
+    std::vector<aside> flushed_asides_;
+    std::set<std::string, std::less<>> with_asides_; // types that the schema says have ephemerals
     actions actions_;
     std::unique_ptr<timer> tick_;
     bool ticking_ = false;
@@ -431,7 +449,20 @@ private:
     void end_turn();
     std::uint64_t publish(entry const& e, entry_body const& body, std::uint64_t prior);
     void advanced(std::uint32_t slot);
-    void tell(object& o, std::uint64_t members, bool remote, dot at);
+    void describe_turn();
+    bool turn_makes_entry() const;
+    void note_asides(object& o, bool erased);
+    void say_asides();
+    void hear_cells(peer_number from, word::cells& w);
+    void hear_cell(cell&& c, peer_number from);
+    bool may_have_cells(object_type const& type, std::string_view key) const;
+    void erased_by(entry const& e, object_type const& type, std::string_view key);
+    void show_cells(object& o);
+    void show_cell(object& o, struct_part::member const& m);
+    void dropped(std::vector<cells::place> const& all);
+    void tell_cell(object_type& type, std::string_view key, std::uint32_t field, bool remote);
+    void ask_links();
+    void tell(object& o, std::uint64_t members, bool remote, dot at, bool aside = false);
     void tell_cold(object_type& type, change_record c);
     void ring_watches();
     void each_ringing(std::function<void(object_watch&)> const& f);

@@ -1,4 +1,5 @@
 // Listings and digests of a space: objects wherever they are, in hash order, a page at a time.
+#include "../crdt/ephemeral.hpp"
 #include "space_body.hpp"
 #include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
@@ -14,12 +15,17 @@ std::string object_json(object const& o) {
         return boost::json::serialize(v);
     }
     o.fields().to_json(o.value(), v);
+    o.space.show_unknown_cells(o, v.as_object());
     return boost::json::serialize(v);
 }
 
 void copy_fields(struct_part const& type, void const* from, void* to) {
     for (auto& m : type.members()) {
         auto source = static_cast<char const*>(from) + m.offset;
+        if (auto e = m.type->ephemeral()) {
+            e->copy(source, static_cast<char*>(to) + m.offset);
+            continue;
+        }
         slot_set used;
         m.type->each_slot(source, used);
         std::vector<std::uint32_t> slots;

@@ -91,6 +91,7 @@ object& space_body::make_object(object_type& type, std::string_view key) {
     used_.push_back(*o);
     o->counted_bytes = o->bytes();
     resident_bytes_ += o->counted_bytes;
+    show_cells(*o);
     return *o;
 }
 

@@ -14,6 +14,7 @@ bool space_body::add_line(bytes_view text) {
     if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
         if (auto t = find_type(l.type)) t->holds_rights = true;
     auto part = shapes_.kind(l.kind);
+    if (part->ephemeral()) with_asides_.emplace(l.type);
     auto below = part->nested();
     if (below) structs_in_[below->name()].emplace(l.type);
     if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));

@@ -29,7 +29,7 @@ void space_body::touched(object& o) {
     require(!absorbing_, "a struct was changed while an entry was being applied");
     require(!stopped_, "a struct was changed after its node had stopped");
     only_in(*this);
-    if (overloaded()) throw boost::system::system_error(node_errc::overloaded);
+    if (&o != schema_ && overloaded()) throw boost::system::system_error(node_errc::overloaded);
     take_in_turn(o);
 }
 
@@ -39,7 +39,6 @@ bool space_body::may_begin_anew(object& o) const {
 
 void space_body::take_in_turn(object& o) {
     if (turn_.empty()) turn_stamp_ = stamps_.next(setup_.clock->wall_now());
-    if (!o.type->described) describe(*o.type);
     if (o.in_turn) return;
     o.in_turn = true;
     pin(o);
@@ -59,8 +58,19 @@ void space_body::take_in_turn(object& o) {
 void space_body::end_turn() {
     bool answers = store_ && !store_error_ && store_->state() == store_state::open &&
                    log_.saved_position() < log_.next_position();
-    turn_waits_ = answers && (store_->half_full() || log_.unsaved_bytes() > setup_.log_bytes / 2);
+    turn_waits_ = answers && turn_makes_entry() && (store_->half_full() || log_.unsaved_bytes() > setup_.log_bytes / 2);
     if (!turn_waits_) seal();
+}
+
+bool space_body::turn_makes_entry() const {
+    return std::any_of(turn_.begin(), turn_.end(), [](object* o) { return o->makes_entry(); });
+}
+
+/// Not before it is known that there is an entry: what is only told beside entries needs no line. The schema object joins
+/// the turn by it, whatever the load: its lines are few.
+void space_body::describe_turn() {
+    for (std::size_t k = 0; k < turn_.size(); ++k)
+        if (auto o = turn_[k]; !o->type->described && o->makes_entry()) describe(*o->type);
 }
 
 std::uint64_t space_body::seal() {
@@ -72,6 +82,7 @@ std::uint64_t space_body::seal() {
 std::uint64_t space_body::seal_turn(std::size_t bytes) {
     drop_what_was_looked_at();
     if (turn_.empty()) return 0;
+    describe_turn();
     // The schema object may have been touched after the object that needed it: it stands first.
     auto schema = std::find(turn_.begin(), turn_.end(), schema_);
     if (schema != turn_.end()) std::rotate(turn_.begin(), schema, schema + 1);
@@ -84,6 +95,7 @@ std::uint64_t space_body::seal_turn(std::size_t bytes) {
     std::uint64_t made = 0;
     for (std::size_t from = 0; from < turn.size();)
         if (auto number = make_entry(turn, from, bytes)) made = number;
+    if (!asides_.empty()) say_asides();
     for (auto o : turn) unpin(*o);
     ring_watches();
     return made;
@@ -100,7 +112,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
     flush_table_.begin(self_);
     auto& out = builder_.delta();
     flushing f{out, flush_table_, at, turn_stamp_};
-    f.full_at_writers = writers_wanted;
+    f.full_at_writers = writers_wanted, f.asides = &flushed_asides_;
     std::vector<object*> said;
     std::vector<object_type*> named;
     while (from < turn.size() && out.size() < bytes && flush_table_.slots().size() < writers_wanted) {
@@ -113,6 +125,8 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         out.bytes(o->key), out.u8(0);
         auto body = out.size();
         auto members = struct_part::touched_in(o->head().dirty);
+        bool erased = o->head().dirty & header::erased;
+        if (!erased) members &= ~o->made_by->aside_alone();
         f.full_at_bytes = std::max(bytes, body + 4096);
         if (o->fields().flush(o->value(), f)) {
             out.patch(body - 1, out.size() - body);
@@ -120,6 +134,7 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
             said.push_back(o);
             o->changed |= members;
         } else out.resize(before);
+        note_asides(*o, erased);
         if (f.more && !mutant("seal_drops_the_rest_of_a_large_turn")) break; // the rest of it goes on in the next entry
         o->in_turn = false;
         ++from;
@@ -217,6 +232,7 @@ bool space_body::names_too_many() const {
 }
 
 std::uint64_t space_body::commit_atomic() {
+    describe_turn();
     std::size_t bytes = 0; // what was only looked at says nothing, and is dropped with the undo log
     for (auto o : turn_)
         if (!o->was_only_looked_at()) bytes += o->type->name.size() + o->key.size() + 32 + o->fields().weigh(o->value());

@@ -66,7 +66,7 @@ void object_watch::join(change_record& to, change_record const& c) {
     to.members |= c.members;
     to.erased = c.erased;
     to.remote |= c.remote;
-    to.last = c.last;
+    if (c.last) to.last = c.last;
 }
 
 void object_watch::merge(change_record const& c) {
@@ -81,6 +81,7 @@ void object_watch::merge(change_record const& c) {
 }
 
 void object_watch::note(change_record c, bool saved) {
+    if (c.aside && when_ == when::saved && !mutant("ephemeral_is_told_as_saved")) return;
     if (when_ == when::applied || saved || !c.last) return merge(c);
     if (unsaved_.size() < unsaved_max || mutant("watch_queues_without_bound")) return unsaved_.push_back(std::move(c));
     auto& last = unsaved_.back();

@@ -32,6 +32,7 @@ struct change_record {
     bool erased = false;
     bool remote = false;
     dot last; // the latest entry in it, for its receipt
+    bool aside = false; // of ephemerals: nothing of it is ever on disk
 };
 
 std::string change_json(struct_part const& type, change_record const& c);

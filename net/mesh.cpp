@@ -22,6 +22,16 @@ void space_line::send(peer_number to, space_message&& said) {
     });
 }
 
+void space_line::when_idle(peer_number p) {
+    if (in_->here) {
+        if (auto m = in_->core.lock()) m->when_idle(p, in_->name);
+        return;
+    }
+    boost::asio::post(in_->mesh_executor, [w = in_->core, name = in_->name, p] {
+        if (auto m = w.lock()) m->when_idle(p, name);
+    });
+}
+
 mesh::mesh(seams const& world, any_io_executor executor, mesh_options options)
     : in_(std::make_shared<inside>(world, executor, std::move(options))) {}
 

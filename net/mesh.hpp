@@ -30,6 +30,8 @@ public:
     virtual void peer_down(peer_number p) = 0;
     virtual void receive(peer_number from, space_message&& said) = 0;
     virtual void congested(peer_number p, bool is) = 0;
+    /// The link has nothing to send, as was asked by when_idle().
+    virtual void idle(peer_number) {}
 };
 
 struct mesh_options {
@@ -74,6 +76,8 @@ class space_line {
 public:
     ~space_line();
     void send(peer_number to, space_message&& said);
+    /// Its side is told once, by idle(): what may wait is said then, and not before what is said at once.
+    void when_idle(peer_number p);
 };
 
 class mesh {

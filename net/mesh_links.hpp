@@ -1,3 +1,4 @@
+// length: the life of a link is one class
 // Inside of the mesh: its links' lives, from handshake to goodbye. Included by mesh.cpp alone.
 //
 //   dial_one, answer_one ──▶ adopt ──▶ introduce ──▶ run (reads) and flush (writes) ──▶ forget ──▶ farewell
@@ -29,6 +30,7 @@ struct mesh::connection {
     std::unique_ptr<timer> watch;
     nanoseconds heard{};
     std::set<std::string, std::less<>> theirs; // spaces that it has
+    std::set<std::string> wait_for_idle;       // spaces that may go on when nothing is unsent
     std::uint64_t messages_in = 0, messages_out = 0;
     std::size_t questions = 0; // of a tool, not yet answered
 };
@@ -363,7 +365,9 @@ public:
         auto it = links.find(to);
         if (it == links.end()) return;
         auto& c = *it->second;
-        if (c.over->queued_bytes() > options.queue_bytes) return; // it pulls when it can
+        // What is not kept nobody pulls; there is one such message a space at a time.
+        bool pulled = !std::holds_alternative<word::cells>(said);
+        if (pulled && c.over->queued_bytes() > options.queue_bytes) return; // it pulls when it can
         c.frame.clear();
         c.names.write(space, said, c.frame);
         queue(c);
@@ -378,6 +382,14 @@ public:
         c.flushing = true;
         go(talks, flush(it->second));
     }
+    /// Later: the space may be in the middle of something.
+    void when_idle(link_number to, std::string const& name) {
+        auto it = links.find(to);
+        auto s = spaces.find(name);
+        if (it == links.end() || s == spaces.end()) return;
+        if (it->second->flushing) return void(it->second->wait_for_idle.insert(name));
+        s->second.tell([to](space_side& x) { x.idle(to); }, true);
+    }
     awaitable<void> flush(connected c) {
         try {
             co_await c->over->flush();
@@ -387,6 +399,7 @@ public:
         }
         c->flushing = false;
         if (c->congested && c->over->queued_bytes() <= options.congested_bytes / 4) congest(*c, false);
+        for (auto& name : std::exchange(c->wait_for_idle, {})) when_idle(c->number, name);
     }
     /// Later: the space may be in the middle of saying what congests.
     void congest(connection& c, bool is) {

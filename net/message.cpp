@@ -1,3 +1,4 @@
+// length: every word, written and read, in one place
 #include "message.hpp"
 #include "../crdt/dot.hpp"
 #include <algorithm>
@@ -17,9 +18,18 @@ enum kind : std::uint8_t {
     k_holds = 9,
     k_space_first = 16, // kinds from here to k_space_last stand in the order of space_message
     k_space_last = 26,
-    may_ignore = 0x80
+    may_ignore = 0x80,
+    k_cells = may_ignore | 27 // the last of space_message
 };
-static_assert(k_space_last - k_space_first + 1 == std::variant_size_v<space_message>);
+static_assert(k_space_last - k_space_first + 2 == std::variant_size_v<space_message>);
+
+std::uint8_t kind_of(space_message const& said) {
+    auto index = said.index();
+    return index == std::variant_size_v<space_message> - 1 ? std::uint8_t(k_cells) : std::uint8_t(k_space_first + index);
+}
+std::size_t index_of(std::uint8_t k) {
+    return k == k_cells ? std::variant_size_v<space_message> - 1 : std::size_t(k - k_space_first);
+}
 
 std::string text_of(decoder& in, std::size_t most) { return std::string(in.bytes(most)); }
 
@@ -110,8 +120,27 @@ struct message_writer {
     }
     void operator()(word::busy const& w) { out.u(w.ticket), out.u(std::uint64_t(w.retry_after.count())); }
 
+    void operator()(word::cells const& w) {
+        out.u8(w.tells_links);
+        if (w.tells_links) {
+            out.u(w.links.size());
+            for (auto& n : w.links) out.raw({reinterpret_cast<char const*>(n.data()), n.size()});
+        }
+        out.u(w.list.size());
+        std::vector<std::string_view> types;
+        for (auto& c : w.list) {
+            auto t = std::size_t(std::find(types.begin(), types.end(), c.type) - types.begin());
+            if (t == types.size())
+                out.u(0), out.bytes(c.type), types.push_back(c.type);
+            else
+                out.u(t + 1);
+            out.bytes(c.key), out.u32(c.field), writer(c.writer), out.u(c.stamp), out.u8(c.held);
+            if (c.held) out.bytes(c.value);
+        }
+    }
+
     void operator()(in_space const& w) {
-        out.u8(std::uint8_t(k_space_first + w.said.index()));
+        out.u8(kind_of(w.said));
         space(w.space);
         std::visit(*this, w.said);
     }
@@ -197,6 +226,35 @@ struct message_reader {
         if (ms > 3'600'000) in.fail();
         w.retry_after = std::chrono::milliseconds(in.ok() ? ms : 0);
     }
+    /// A node's own order of types in it: the k-th that was named, from 1.
+    void get(word::cells& w) {
+        if ((w.tells_links = flag_of(in))) {
+            auto n = in.count(16);
+            if (n > wire_bounds::cell_links_max) return in.fail();
+            for (; n-- && in.ok();) {
+                auto id = in.raw(16);
+                if (id.size() != 16) return in.fail();
+                auto& one = w.links.emplace_back();
+                std::memcpy(one.data(), id.data(), 16);
+                if (w.links.size() > 1 && !(w.links[w.links.size() - 2] < one)) in.fail();
+            }
+        }
+        auto n = in.count(11);
+        if (n > wire_bounds::cells_max) return in.fail();
+        std::vector<std::size_t> types; // where each was named
+        for (; n-- && in.ok();) {
+            auto& c = w.list.emplace_back();
+            auto t = in.u();
+            if (t > types.size()) return in.fail();
+            if (t == 0)
+                types.push_back(w.list.size() - 1), c.type = text_of(in, wire_bounds::name_max);
+            else
+                c.type = w.list[types[t - 1]].type;
+            c.key = text_of(in, wire_bounds::name_max), c.field = in.u32(), c.writer = writer(), c.stamp = in.u(), c.held = flag_of(in);
+            if (c.held) c.value = text_of(in, wire_bounds::cell_value_max);
+            if (c.type.empty() || c.key.empty() || (c.held && !c.field)) in.fail();
+        }
+    }
     void get(word::ping& w) { w.token = in.u(); }
     void get(word::pong& w) { w.token = in.u(); }
     void get(word::close& w) {
@@ -228,7 +286,7 @@ struct message_reader {
         auto n = in.u();
         if (n >= s.spaces_in_.size()) return in.fail(), void(undefined = true);
         w.space = s.spaces_in_[n];
-        get_space(w.said, k - k_space_first, std::make_index_sequence<std::variant_size_v<space_message>>());
+        get_space(w.said, index_of(k), std::make_index_sequence<std::variant_size_v<space_message>>());
     }
 
     // Definitions: a number is the next free one or one in use.
@@ -251,7 +309,7 @@ struct message_reader {
 
     enum class outcome { said, defined, unknown };
     outcome read(std::uint8_t k, message& said) {
-        if (k >= k_space_first && k <= k_space_last) return get(said.emplace<in_space>(), k), outcome::said;
+        if ((k >= k_space_first && k <= k_space_last) || k == k_cells) return get(said.emplace<in_space>(), k), outcome::said;
         switch (k) {
         case k_name_space:
             return name_space(), outcome::defined;
@@ -295,7 +353,7 @@ std::string refusal::text() const {
 void session::write(std::string_view space, space_message const& said, encoder& frame) {
     payload_.clear(), names_.clear();
     message_writer w{*this, payload_, names_};
-    payload_.u8(std::uint8_t(k_space_first + said.index()));
+    payload_.u8(kind_of(said));
     w.space(space);
     std::visit(w, said);
     frame.raw(names_.view()), frame.bytes(payload_.view());

@@ -35,6 +35,9 @@ constexpr std::size_t addresses_max = 8;
 constexpr std::size_t peers_max = 1024;
 constexpr std::size_t text_max = 1u << 16;
 constexpr std::size_t json_max = 4u << 20;
+constexpr std::size_t cells_max = 1024;
+constexpr std::size_t cell_value_max = 16u << 10;
+constexpr std::size_t cell_links_max = 1024;
 constexpr std::uint32_t writers_max = 1u << 16;
 constexpr std::uint32_t spaces_max = 1u << 12;
 } // namespace wire_bounds
@@ -55,6 +58,18 @@ struct known_peer {
     std::string name;
     std::vector<std::string> addresses;
     bool operator==(known_peer const&) const = default;
+};
+
+/// A value that is told beside the entries (cells.hpp). Its field is named by the hash of name and kind; 0: all of the object, which
+/// was erased, and then nothing is held.
+struct cell {
+    std::string type, key;
+    std::uint32_t field = 0;
+    std::uint64_t stamp = 0;
+    writer_id writer;
+    bool held = false; // else it was taken back
+    std::string value;
+    bool operator==(cell const&) const = default;
 };
 
 namespace word {
@@ -171,11 +186,18 @@ struct busy {
     std::chrono::milliseconds retry_after{0};
     bool operator==(busy const&) const = default;
 };
+/// The newest values that are not kept; and, now and then, to which nodes the sender is linked in this space. May be ignored.
+struct cells {
+    bool tells_links = false;
+    std::vector<node_id> links; // ascending
+    std::vector<cell> list;
+    bool operator==(cells const&) const = default;
+};
 
 } // namespace word
 
 using space_message = std::variant<word::digest, word::same, word::heads, word::pull, word::range, word::push,
-                                   word::durable, word::behind, word::state_pull, word::state_chunk, word::busy>;
+                                   word::durable, word::behind, word::state_pull, word::state_chunk, word::busy, word::cells>;
 /// In both directions `space` is the name; decoded, it points into the session and holds until the next read.
 struct in_space {
     std::string_view space;

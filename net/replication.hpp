@@ -284,6 +284,7 @@ private:
     void on(peer& p, word::state_pull& w, instant now, actions& out);
     void on(peer& p, word::state_chunk& w, instant now, actions& out);
     void on(peer& p, word::busy& w, instant now, actions& out);
+    void on(peer&, word::cells&, instant, actions&) {} // not of this machine: cells.hpp
     void abandon(instant now);
     void end_transfer(transfer_out& t);
 

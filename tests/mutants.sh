@@ -51,6 +51,17 @@ index     index_leaves_cold_objects              sim_tests   query.*
 index     index_answers_before_it_has_loaded     sim_tests   query.*
 index     index_trusts_the_clock                 sim_tests   query.*
 index     index_outlives_a_joined_state          sim_tests   query.*
+ephemeral ephemeral_is_logged                    sim_tests   ephemeral.makes_no_entry*
+ephemeral ephemeral_oldest_wins                  net_tests   cells.*
+ephemeral ephemeral_oldest_wins                  sim_tests   ephemeral.*
+ephemeral ephemeral_not_told_to_late_link        net_tests   cells.*
+ephemeral ephemeral_not_told_to_late_link        sim_tests   ephemeral.is_told_to_who_joins_later
+ephemeral ephemeral_is_not_passed_on             sim_tests   ephemeral.is_passed_on_where*
+ephemeral ephemeral_outlives_its_object          sim_tests   ephemeral.goes_with_its_object
+ephemeral ephemeral_table_without_bound          net_tests   cells.a_full_table*
+ephemeral ephemeral_takes_any_stamp              lib_tests   cells.of_a_stamp*
+ephemeral ephemeral_is_told_as_saved             sim_tests   ephemeral.is_told_to_watches*
+ephemeral undo_forgets_an_ephemeral              crdt_tests  ephemeral.*
 ending    ending_is_everybodys                   sim_tests   expiry.*
 ending    ending_waits_for_nobody                sim_tests   expiry.*
 ending    lease_is_not_renewed                   sim_tests   presence.*

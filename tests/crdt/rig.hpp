@@ -3,6 +3,7 @@
 #include <dunlin/crdt/bounded_counter.hpp>
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/disable_wins_flag.hpp>
+#include <dunlin/crdt/ephemeral.hpp>
 #include <dunlin/crdt/expiry.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/joined.hpp>

@@ -76,6 +76,7 @@ int acted_upon(bytes_view bytes) {
         s.body->receive(1, std::move(words->said));
         s.poll();
         must(s.sent.size() <= 64, "one message is answered by more than 64");
+        must(s.body->told().size() <= 64 * wire_bounds::cells_max, "more cells than were said");
         must(s.body->machine().waiting_bytes() <= (1u << 20) && s.body->machine().waiting_entries() <= 1024, "more waits than may");
     });
     if (!acted) return -1;
@@ -235,11 +236,20 @@ std::vector<std::string> fuzz_samples() {
     behind.ticket = 1, behind.floor = vector;
     word::state_chunk chunk;
     chunk.token = 1, chunk.bytes = chunk.next = "some bytes";
+    word::cells cells;
+    cells.tells_links = true, cells.links = {lone::writer_of(2).node, lone::writer_of(3).node};
+    for (auto& m : struct_of<sampled::every>().members()) {
+        if (!m.type->ephemeral() && m.name != "sum") continue;
+        cells.list.push_back({"every", "k", m.id, 7u << 16, lone::writer_of(2), true, m.name == "typed" ? "hm" : ""});
+        cells.list.push_back({"every", "k", m.id, 8u << 16, lone::writer_of(2), false, ""});
+    }
+    cells.list.push_back({"every", "k", 0, 9u << 16, lone::writer_of(3), false, ""});
+    cells.list.push_back({"unknown", "other", 5, ~std::uint64_t(0), lone::writer_of(2), true, "bytes"});
     auto in = [](space_message said) { return message(in_space{"main", std::move(said)}); };
     add(message(word::ping{}), message(word::pong{}), message(close), message(peers));
     add(in(word::digest{}), message(in_space{"other", space_message(word::busy{})}), in(word::same{}));
     add(in(heads), in(pull), in(durable), in(behind)), add(in(from_nothing));
-    add(in(range), in(push_known)), add(in(push_next)), add(in(push_other)), add(in(word::state_pull{}), in(chunk));
+    add(in(range), in(push_known)), add(in(push_next)), add(in(push_other)), add(in(word::state_pull{}), in(chunk)), add(in(cells)), add(in(push_next), in(cells));
     add(message(word::tool_request{1, "status"}), message(word::tool_answer{1, "{}"}), message(word::holds{"main", true}));
     hello greeting;
     greeting.name = "barn", greeting.addresses = {"127.0.0.1:1"};

@@ -140,9 +140,11 @@ struct every {
     dunlin::set<std::string, dunlin::remove_wins> allowed;
     dunlin::map<std::string, dunlin::set<std::int64_t, dunlin::remove_wins>> allowed_by;
     dunlin::bounded_counter purse;
+    dunlin::ephemeral<point> seen;
+    dunlin::ephemeral<std::string> typed;
 };
 DUNLIN_OBJECT(every, sum, on, number, size, yes, real, name, raw, at, numbers, names, points, bag, groups, deep, places,
-              inners, off, perhaps, high, low, all, ever, allowed, allowed_by, purse)
+              inners, off, perhaps, high, low, all, ever, allowed, allowed_by, purse, seen, typed)
 
 inline void change(every& x, int n) {
     auto key = n % 2 ? std::string("sword") : std::string("a key too long for a row");

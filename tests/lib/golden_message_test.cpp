@@ -48,6 +48,12 @@ std::vector<sample> samples() {
     heads.durable = {{writer(1), 6}};
     known_peer peer{writer(3).node, "c", {"10.0.0.3:7700", "[::1]:7700"}};
     word::range range{5, some_vector(), {some_series(8, 2), some_series(1, 1)}, true};
+    word::cells cells;
+    cells.tells_links = true, cells.links = {writer(1).node, writer(2).node};
+    auto stamp = 1'700'000'000'000ull << 16;
+    cells.list = {{"avatar", "ada", 0xBCD35A9A, stamp, writer(1), true, "value"},
+                  {"avatar", "ada", 7, stamp + 1, writer(1), false, ""},
+                  {"room", "hall", 0, stamp, writer(1), false, ""}};
     return {
         {"ping", "ping, token 1", word::ping{1}},
         {"pong", "pong, token 70000", word::pong{70000}},
@@ -67,6 +73,7 @@ std::vector<sample> samples() {
         {"behind", "name_space, two name_writer, behind", main(word::behind{5, some_vector()})},
         {"state_pull", "name_space, state_pull: begin", main(word::state_pull{0, ""})},
         {"state_chunk", "name_space, state_chunk, the last", main(word::state_chunk{9, "cur", "bytes", "next", true})},
+        {"cells", "name_space, name_writer, cells: links, a value, a field taken back, an erase", main(cells)},
         {"busy", "name_space, busy for 1.5 s", main(word::busy{5, std::chrono::milliseconds(1500)})},
     };
 }

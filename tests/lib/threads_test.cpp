@@ -24,6 +24,11 @@ struct sums {
 };
 DUNLIN_OBJECT(sums, hits, text, names)
 
+struct pulse {
+    dunlin::ephemeral<std::int64_t> beat, answer;
+};
+DUNLIN_OBJECT(pulse, beat, answer)
+
 struct visitor {
     dunlin::counter visits;
 };
@@ -178,6 +183,39 @@ TEST(threads_spaces, are_linked_to_a_peer_with_the_same_two) {
         auto r = n.shop->seal();
         co_await r.copies(2, std::chrono::seconds(20));
     });
+    m.stop();
+    n.stop();
+}
+
+TEST(threads_spaces, tell_a_peers_space_what_is_not_kept) {
+    place a, b, c, d;
+    two_places n(a, b, dunlin::options().listen("127.0.0.1:0").name("n"));
+    n.start();
+    std::string address;
+    a.call([&] { address = n.node->address(); });
+    two_places m(c, d, dunlin::options().listen("127.0.0.1:0").join(address).name("m"));
+    m.start();
+    auto hears = asio::co_spawn(
+        d.io,
+        [&]() -> asio::awaitable<void> {
+            dunlin::ref<pulse> p = co_await m.shop->open<pulse>("p");
+            auto changes = p.watch();
+            auto one = co_await changes.next();
+            while (one && p->beat != 500) one = co_await changes.next();
+            p->answer = 501;
+        },
+        asio::use_future);
+    b.run([&]() -> asio::awaitable<void> {
+        dunlin::ref<pulse> p = co_await n.shop->open<pulse>("p");
+        for (int k = 1; k <= 500; ++k) {
+            p->beat = k;
+            co_await asio::post(b.io, asio::use_awaitable);
+        }
+        auto changes = p.watch();
+        auto one = co_await changes.next();
+        while (one && p->answer != 501) one = co_await changes.next();
+    });
+    hears.get();
     m.stop();
     n.stop();
 }

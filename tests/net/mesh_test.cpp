@@ -18,6 +18,7 @@ struct listener : space_side {
     std::map<peer_number, node_id> up;
     std::vector<std::pair<peer_number, space_message>> heard;
     std::vector<bool> congestion;
+    std::vector<peer_number> idles;
     std::thread::id thread;
     std::size_t downs = 0;
 
@@ -25,6 +26,7 @@ struct listener : space_side {
     void peer_down(peer_number p) override { downs += up.erase(p); }
     void receive(peer_number p, space_message&& m) override { heard.emplace_back(p, std::move(m)); }
     void congested(peer_number, bool is) override { congestion.push_back(is); }
+    void idle(peer_number p) override { idles.push_back(p); }
     peer_number peer(node_id const& n) const {
         for (auto& [p, id] : up)
             if (id == n) return p;
@@ -146,6 +148,27 @@ TEST_F(mesh_test, a_word_on_an_idle_link_is_one_write) {
     b.line->send(b.main->peer(a.id()), word_number(2));
     ASSERT_TRUE(until([&] { return a.main->heard.size() == 2; }));
     EXPECT_EQ(net.writes - before, 1u);
+}
+
+// What may wait is said when nothing else is unsent: behind what was said before, once for each time it was asked.
+TEST_F(mesh_test, a_space_is_told_when_its_link_is_idle) {
+    auto& a = make();
+    auto& b = make({a.address()});
+    ASSERT_TRUE(until([&] { return meshed(1); }));
+    auto to = a.main->peer(b.id());
+    a.line->when_idle(to);
+    EXPECT_TRUE(a.main->idles.empty()) << "not inside of what the space does";
+    ASSERT_TRUE(until([&] { return !a.main->idles.empty(); }));
+    EXPECT_EQ(a.main->idles, std::vector<peer_number>{to});
+    for (std::uint64_t i = 0; i < 300; ++i) a.line->send(to, word::state_chunk{i, "", std::string(1000, 'x'), "", false});
+    a.line->when_idle(to), a.line->when_idle(to);
+    ASSERT_TRUE(until([&] { return a.main->idles.size() == 2; }));
+    EXPECT_EQ(a.m->links()[0].unsent_bytes, 0u);
+    ASSERT_TRUE(until([&] { return b.main->heard.size() == 300; }));
+    EXPECT_EQ(a.main->idles.size(), 2u);
+    a.line->when_idle(77); // a link that is gone
+    a.line->when_idle(to);
+    ASSERT_TRUE(until([&] { return a.main->idles.size() == 3; }));
 }
 
 TEST_F(mesh_test, nodes_that_know_one_of_them_come_to_know_all) {

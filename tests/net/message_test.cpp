@@ -77,8 +77,21 @@ struct maker {
             return word::state_pull{any(), text(40)};
         case 9:
             return word::state_chunk{any(), text(40), text(200), text(40), bool(below(2))};
-        default:
+        case 10:
             return word::busy{any(), std::chrono::milliseconds(below(3'600'001))};
+        default: {
+            word::cells c;
+            c.tells_links = below(2);
+            for (auto n = c.tells_links ? below(4) : 0; n--;) c.links.push_back(writer().node);
+            std::sort(c.links.begin(), c.links.end());
+            c.links.erase(std::unique(c.links.begin(), c.links.end()), c.links.end());
+            for (auto n = below(5); n--;) {
+                bool held = below(2);
+                auto field = std::uint32_t(held ? 1 + below(1u << 31) : below(2) * random() >> 32);
+                c.list.push_back({"t" + text(1 + below(2)), "k" + text(20), field, any(), writer(), held, held ? text(40) : ""});
+            }
+            return c;
+        }
         }
     }
     std::vector<std::string> addresses() {

@@ -25,6 +25,7 @@ struct history {
     int steps_done = 0;
     nanoseconds healed_in{};
     long lost = 0, refused = 0; // changes that a crash took; errors that a user saw
+    std::size_t told_and_not_kept = 0; // cells that were known in the end
     int given_up = 0;           // files that rot left with what nobody else had
     std::uint64_t idle_bytes_per_s = 0;
 
@@ -97,6 +98,7 @@ private:
     void check_end();
     awaitable<void> check_order(dunlin::node& n, std::size_t i);
     void check_silence();
+    void check_told();
     void check_bounds(std::size_t i);
 };
 

@@ -41,8 +41,9 @@ struct policies {
     dunlin::once<std::string, std::chrono::seconds, 40> done;
     dunlin::map<std::string, dunlin::expiry> online;
     dunlin::map<std::string, dunlin::map<std::string, stay>> stays;
+    dunlin::ephemeral<std::string> cursor;
 };
-DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays)
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays, cursor)
 
 /// A lattice of the service's own, with bytes of its own.
 struct marks {
@@ -79,10 +80,17 @@ struct thing {
     dunlin::joined<marks> marked;    // which the other build does not know
     dunlin::map<std::string, dunlin::joined<marks>> marked_by;
     dunlin::bounded_counter tickets; // which the other build does not know, and gives from all the same
+    dunlin::ephemeral<std::int64_t> where;
+    dunlin::ephemeral<std::optional<std::string>> typing; // nor this
 };
-DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, marked, marked_by, tickets)
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, marked, marked_by, tickets, where, typing)
 
 using session = stay; // whole objects
+
+struct last_word { // when all is over
+    dunlin::ephemeral<std::int64_t> said;
+};
+DUNLIN_OBJECT(last_word, said)
 } // namespace one
 
 namespace two { // has lost two fields and got three
@@ -105,9 +113,10 @@ struct thing {
     dunlin::map<std::string, dunlin::counter> more;
     dunlin::set<std::int64_t> numbers;
     item best;
+    dunlin::ephemeral<std::int64_t> where;
     policies ways;
 };
-DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best, ways)
+DUNLIN_OBJECT_AS("thing", thing, items, name, score, on, tags, bag, deep, more, numbers, best, where, ways)
 
 struct session { // as before it could end
     dunlin::latest<std::string> label;
@@ -170,7 +179,9 @@ inline void change_thing(stay& x, chance_source& c) { change_stay(x, c); }
 
 inline void change_policies(policies& x, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
-    switch (c.below(25)) {
+    switch (c.below(27)) {
+    case 25: x.cursor = e; break;
+    case 26: c.happens(0.7) ? void(x.cursor = std::string(c.below(200), 'c')) : x.cursor.reset(); break;
     case 19: x.online[k](std::chrono::milliseconds(c.below(60'000))); break;
     case 20: x.online.erase(k); break;
     case 21:
@@ -201,7 +212,9 @@ inline void change_policies(policies& x, chance_source& c) {
 
 template <class Thing> void change_common(Thing& t, chance_source& c) {
     auto k = any_of(c, "k", 4), e = any_of(c, "e", 4);
-    switch (c.below(24)) {
+    switch (c.below(26)) {
+    case 20:
+    case 21: c.happens(0.9) ? void(t.where = std::int64_t(c.below(1'000'000))) : t.where.reset(); break;
     case 0: t.name = c.happens(0.1) ? std::string(3000, 'x') : e; break;
     case 1: t.name.reset(); break;
     case 2: t.score += long(c.below(9)) - 4; break;
@@ -229,10 +242,11 @@ template <class Thing> void change_common(Thing& t, chance_source& c) {
 inline void change_thing(one::thing& t, chance_source& c) {
     auto k = any_of(c, "k", 3);
     auto n = std::int64_t(c.below(3)) - 1;
-    switch (c.below(22)) {
+    switch (c.below(23)) {
     case 12: t.marked.join({std::uint64_t(1) << c.below(10)}); break;
     case 13: t.marked_by[k]->join({std::uint64_t(1) << c.below(10)}); break;
     case 14: c.happens(0.5) ? t.marked.reset() : void(t.marked_by.erase(k)); break;
+    case 15: t.typing = c.happens(0.5) ? std::optional<std::string>() : k; break;
     case 9: t.tickets.deposit(std::int64_t(c.below(50))); break;
     case 10:
     case 11: (void)t.tickets.try_spend(std::int64_t(c.below(20))); break;

@@ -1,0 +1,150 @@
+// The space and what is told beside its entries: values of ephemerals (crdt/ephemeral.hpp), by cells (net/cells.hpp).
+//
+//   turn ── flush ──▶ asides ──▶ table ──▶ links            no entry, no row, no commit
+//   link ──▶ looked at ──▶ newer? ──▶ the object, if it is in memory; watches; the other links
+//
+// What is in memory shows what the table holds, and nothing else: an object that is loaded later shows the newest, and what
+// the table drops is shown no more.
+#include "../crdt/ephemeral.hpp"
+#include "../crdt/mutant.hpp"
+#include "space_body.hpp"
+#include <boost/json/object.hpp>
+
+namespace dunlin {
+
+namespace {
+/// Beyond it no clock is: such a stamp would stand for ever. Nearer ones who has seen them writes past.
+constexpr std::chrono::milliseconds cells_ahead_max = std::chrono::hours(24 * 365);
+
+auto when_of(auto const& x) { return std::pair(x.stamp, x.writer); }
+} // namespace
+
+/// Of what was just flushed. An erase comes first: what is written after it in the turn stays.
+void space_body::note_asides(object& o, bool erased) {
+    if (erased && may_have_cells(*o.type, o.key)) asides_.push_back({&o, {cells::erased, turn_stamp_, false, {}}});
+    for (auto& a : flushed_asides_) asides_.push_back({&o, std::move(a)});
+    flushed_asides_.clear();
+}
+
+/// Each is later than what was known here of the field, and an erase later than all of the object.
+void space_body::say_asides() {
+    std::vector<cells::place> gone;
+    auto now_ms = setup_.clock->wall_now().count();
+    for (auto& [o, a] : std::exchange(asides_, {})) {
+        cell c{o->type->name, o->key, a.field, a.stamp, table_.id(self_), a.held, std::move(a.value)};
+        auto later_than = [&](cells::value const& v) {
+            if (when_of(c) < when_of(v)) c.stamp = v.stamp + 1;
+        };
+        if (c.field == cells::erased)
+            cells_.each(c.type, c.key, [&](std::uint32_t, auto& v) { later_than(v); });
+        else if (auto e = cells_.find(c.type, c.key, cells::erased))
+            later_than(*e);
+        bool as_said = c.stamp == a.stamp;
+        bool taken = cells_.take(std::move(c), cells::here, now_ms, gone);
+        auto member = o->made_by->aside_at(a.field);
+        if (member && (!taken || !as_said)) show_cell(*o, *member);
+        if (a.field != cells::erased) tell_cell(*o->type, o->key, a.field, false);
+    }
+    dropped(gone);
+    ask_links();
+}
+
+void space_body::hear_cells(peer_number from, word::cells& w) {
+    cells_.heard_from(from, w);
+    auto latest = hybrid_clock::of(setup_.clock->wall_now() + cells_ahead_max);
+    for (auto& c : w.list)
+        if (c.stamp <= latest || mutant("ephemeral_takes_any_stamp")) hear_cell(std::move(c), from);
+    ring_watches();
+    ask_links();
+}
+
+/// What the program does not know is kept as it came.
+void space_body::hear_cell(cell&& c, peer_number from) {
+    if (!is_utf8(c.type) || !is_utf8(c.key)) return;
+    auto type = find_type(c.type);
+    auto member = type ? type->part->aside_at(c.field) : nullptr;
+    if (member && c.held && !member->type->ephemeral()->fits(c.value)) return;
+    if (auto o = type ? find(*type, c.key) : nullptr; o && o->in_turn) seal(); // marks and what others say do not meet
+    std::vector<cells::place> gone;
+    auto key = c.key;
+    auto field = c.field;
+    bool taken = cells_.take(std::move(c), from, setup_.clock->wall_now().count(), gone);
+    dropped(gone);
+    if (!taken || !type) return;
+    if (auto o = member ? find(*type, key) : nullptr) show_cell(*o, *member);
+    tell_cell(*type, key, field, true);
+}
+
+bool space_body::may_have_cells(object_type const& type, std::string_view key) const {
+    return type.part->aside_members() || with_asides_.contains(type.name) || cells_.knows(type.name, key);
+}
+
+void space_body::erased_by(entry const& e, object_type const& type, std::string_view key) {
+    if (!may_have_cells(type, key)) return;
+    auto wall = setup_.clock->wall_now();
+    auto stamp = e.stamp;
+    if (stamp > hybrid_clock::of(wall + cells_ahead_max)) { // an entry is taken whatever its clock; what is seen of the object goes
+        stamp = 0;
+        cells_.each(type.name, key, [&](std::uint32_t, auto& v) { stamp = std::max(stamp, v.stamp + 1); });
+    }
+    std::vector<cells::place> gone;
+    cells_.erase(type.name, key, stamp, e.writer, wall.count(), gone);
+    dropped(gone);
+}
+
+void space_body::show_cells(object& o) {
+    if (cells_.size()) o.made_by->each_aside([&](struct_part::member const& m) { show_cell(o, m); });
+}
+
+void space_body::show_cell(object& o, struct_part::member const& m) {
+    auto known = cells_.find(o.type->name, o.key, m.id);
+    auto& part = *m.type->ephemeral();
+    bool shown = known && known->held && part.fits(known->bytes);
+    auto told_ms = known ? std::min(std::int64_t(known->stamp >> 16), known->heard_ms) : 0;
+    part.show(static_cast<char*>(o.value()) + m.offset, shown ? std::optional<bytes_view>(known->bytes) : std::nullopt, known ? known->stamp : 0, told_ms);
+}
+
+/// Where they are in memory they are shown no more.
+void space_body::dropped(std::vector<cells::place> const& all) {
+    for (auto& p : all) {
+        auto type = find_type(p.type);
+        auto member = type ? type->part->aside_at(p.field) : nullptr;
+        if (auto o = member ? find(*type, p.key) : nullptr) show_cell(*o, *member);
+    }
+}
+
+/// Whether an object is there only it can tell: one that is not in memory is loaded for who watches its type, if not too many are.
+void space_body::tell_cell(object_type& type, std::string_view key, std::uint32_t field, bool remote) {
+    auto member = type.part->aside_at(field);
+    auto members = field == cells::erased ? type.part->aside_members() : member ? struct_part::bit(member->number) : 0;
+    if (!members) return;
+    if (auto o = find(type, key)) return tell(*o, members, remote, dot(), true);
+    if (type.watches.empty()) return;
+    change_record c{std::string(key), members, false, remote, dot(), true};
+    if (loading_.size() < 1024) return tell_cold(type, std::move(c));
+    for (auto w : type.watches) w->note(c, true), touched_watches_.push_back(w);
+}
+
+void space_body::idle(peer_number p) {
+    if (stopped_) return;
+    if (auto w = cells_.next(p)) setup_.send(p, std::move(*w));
+    ask_links();
+}
+
+void space_body::ask_links() {
+    if (stopped_) return;
+    for (auto p : cells_.wanting()) setup_.when_idle ? setup_.when_idle(p) : idle(p);
+}
+
+void space_body::show_unknown_cells(object const& o, boost::json::object& out) const {
+    cells_.each(o.type->name, o.key, [&](std::uint32_t field, cells::value const& v) {
+        auto line = v.held && !o.made_by->aside_at(field) ? shapes_.find(o.type->name, field) : nullptr;
+        auto part = line ? line->type->ephemeral() : nullptr;
+        if (!part || !part->fits(v.bytes)) return;
+        auto name = json_name(line->name);
+        if (out.contains(name)) name = json_name(line->name + ":" + line->type->kind()); // two kinds are two fields
+        part->value_json(v.bytes, out[name]);
+    });
+}
+
+} // namespace dunlin

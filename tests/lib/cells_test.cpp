@@ -1,0 +1,164 @@
+// What a space does with values that are told and not kept, by hand: an enemy's, and those that its program does not know.
+#include "forged_entry.hpp"
+#include "lone_space.hpp"
+#include <dunlin/crdt/counter.hpp>
+#include <dunlin/crdt/ephemeral.hpp>
+#include <dunlin/crdt/latest.hpp>
+#include <dunlin/lib/ref.hpp>
+#include <gtest/gtest.h>
+
+namespace {
+using namespace dunlin;
+
+struct bird {
+    latest<std::string> name;
+    ephemeral<std::int64_t> height;
+    ephemeral<std::string> song;
+    counter eggs;
+};
+DUNLIN_OBJECT(bird, name, height, song, eggs)
+
+std::string number_bytes(std::int64_t n) {
+    encoder out;
+    out.i(n);
+    return out.take();
+}
+struct nest : lone::space {
+    nest() : lone::space(std::uint8_t(1)) {
+        (void)of<bird>();
+        body->peer_up(1, lone::writer_of(9).node, true);
+    }
+    std::uint64_t now() { return hybrid_clock::of(clock.wall); }
+    void hear(cell c) {
+        word::cells w;
+        w.list.push_back(std::move(c));
+        body->receive(1, std::move(w));
+        poll();
+    }
+    static cell of_bird(char const* field, char const* kind, std::uint64_t stamp, std::string value) {
+        return {"bird", "k", field_id(field, kind), stamp, lone::writer_of(9), true, std::move(value)};
+    }
+    /// The cells that it told since.
+    std::vector<cell> told() {
+        std::vector<cell> all;
+        for (auto& m : std::exchange(sent, {}))
+            if (auto w = std::get_if<word::cells>(&m)) all.insert(all.end(), w->list.begin(), w->list.end());
+        return all;
+    }
+};
+} // namespace
+
+TEST(cells, of_a_stamp_that_no_clock_reaches_are_not_taken) {
+    nest s;
+    for (auto stamp : {~std::uint64_t(0), ~std::uint64_t(0) - 1, (std::uint64_t(1) << 63) - 1, s.now() + hybrid_clock::of(std::chrono::hours(24 * 366))}) {
+        s.hear(nest::of_bird("height", "Ti", stamp, number_bytes(666)));
+        EXPECT_TRUE(s.get<bird>().height.empty());
+    }
+    auto day = s.now() + hybrid_clock::of(std::chrono::hours(24));
+    s.hear(nest::of_bird("height", "Ti", day, number_bytes(7)));
+    EXPECT_EQ(s.get<bird>().height, 7);
+    s.told();
+    s.get<bird>().height = 8; // who has seen it writes past it
+    s.body->seal();
+    auto told = s.told();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].stamp, day + 1);
+    EXPECT_EQ(told[0].value, number_bytes(8));
+    EXPECT_EQ(s.get<bird>().height, 8);
+}
+
+TEST(cells, that_are_no_values_of_their_field_are_not_taken) {
+    nest s;
+    s.hear(nest::of_bird("height", "Ti", s.now(), "not a number"));
+    s.hear(nest::of_bird("height", "Ti", s.now(), ""));
+    auto bad_key = nest::of_bird("song", "Ts", s.now(), "la");
+    bad_key.key = "\xFF\xFE";
+    s.hear(bad_key);
+    EXPECT_EQ(s.body->told().size(), 0u);
+    EXPECT_TRUE(s.get<bird>().height.empty());
+    s.hear(nest::of_bird("eggs", "C", s.now(), number_bytes(5))); // of a field that is no ephemeral: of nobody's
+    EXPECT_EQ(long(s.get<bird>().eggs), 0);
+    EXPECT_EQ(object_json(s.of<bird>()), R"({"name":null,"height":null,"song":null,"eggs":0})");
+}
+
+TEST(cells, of_what_the_program_does_not_know_are_kept_as_they_came) {
+    nest s;
+    cell stranger{"plane", "k", field_id("height", "Ti"), s.now(), lone::writer_of(9), true, std::string("\xFF\xFF any bytes")};
+    s.hear(stranger);
+    EXPECT_EQ(s.body->told().size(), 1u);
+    EXPECT_FALSE(s.body->find_type("plane")) << "no type is made of it";
+    s.body->peer_up(2, lone::writer_of(8).node, true);
+    s.told();
+    s.body->receive(2, word::cells{});
+    s.poll();
+    auto told = s.told();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0], stranger);
+}
+
+TEST(cells, of_an_object_that_is_made_later_are_shown) {
+    nest s;
+    auto c = nest::of_bird("song", "Ts", s.now(), "la la");
+    c.key = "later";
+    s.hear(c);
+    EXPECT_EQ(s.get<bird>("later").song, "la la");
+    EXPECT_FALSE(s.of<bird>("later").live());
+}
+
+TEST(cells, an_entry_that_names_an_ephemeral_is_malformed) {
+    nest s;
+    s.get<bird>().name = "dunlin"; // the schema says what its fields are
+    s.seal();
+    for (std::string delta : {std::string("\0", 1), std::string("\1\0", 2), "\1" + number_bytes(5)}) {
+        forged::entry_of e(lone::writer_of(5));
+        EXPECT_FALSE(s.take(e.says("bird", "k", "height", "Ti", delta).made())) << delta.size();
+    }
+    EXPECT_TRUE(std::any_of(s.alarms.begin(), s.alarms.end(), [](auto& a) { return a.find("malformed") != std::string::npos; }));
+    EXPECT_TRUE(s.get<bird>().height.empty());
+}
+
+// Entries are taken whatever their clock: one from the end of time takes along what is seen, and keeps nothing away.
+TEST(cells, of_an_object_that_an_entry_from_the_end_of_time_erases) {
+    nest s;
+    s.get<bird>().name = "dunlin", s.get<bird>().height = 5;
+    s.seal();
+    lone::space enemy(std::uint8_t(5));
+    enemy.clock.wall = std::chrono::milliseconds(std::int64_t(1) << 46);
+    (void)enemy.of<bird>();
+    ASSERT_TRUE(enemy.take_state(s));
+    enemy.erase<bird>();
+    ASSERT_TRUE(s.take(enemy.seal()));
+    EXPECT_FALSE(s.of<bird>().live());
+    EXPECT_TRUE(s.get<bird>().height.empty());
+    s.hear(nest::of_bird("song", "Ts", s.now() + hybrid_clock::of(std::chrono::seconds(1)), "on and on"));
+    EXPECT_EQ(s.get<bird>().song, "on and on");
+}
+
+// Marks of a running turn and what others say do not meet: the turn is sealed before.
+TEST(cells, heard_in_a_running_turn) {
+    nest s;
+    s.hear(nest::of_bird("song", "Ts", s.now(), "theirs"));
+    auto& b = s.get<bird>();
+    b.height = 4;
+    s.hear(nest::of_bird("height", "Ti", s.now() + hybrid_clock::of(std::chrono::seconds(5)), number_bytes(9)));
+    EXPECT_EQ(b.height, 9) << "the newest";
+    b.height = 5;
+    s.body->seal();
+    EXPECT_EQ(b.height, 5);
+    EXPECT_EQ(s.body->told().find("bird", "k", field_id("height", "Ti"))->bytes, number_bytes(5));
+}
+
+TEST(cells, a_turn_of_them_alone_makes_no_entry_and_describes_nothing) {
+    nest s;
+    s.get<bird>().height = 4;
+    EXPECT_EQ(s.body->seal(), 0u);
+    EXPECT_EQ(s.number_of(s.writer), 0u);
+    EXPECT_FALSE(s.of<bird>().type->described);
+    s.get<bird>().eggs += 1, s.get<bird>().height = 5;
+    EXPECT_EQ(s.body->seal(), 1u);
+    EXPECT_TRUE(s.of<bird>().type->described);
+    auto digest = s.digest();
+    s.get<bird>().height = 6;
+    EXPECT_EQ(s.body->seal(), 0u);
+    EXPECT_EQ(s.digest(), digest);
+}
