@@ -116,6 +116,8 @@ public:
     ephemeral_part const* ephemeral() const override { return this; }
     /// It may be shown: what somebody sends is looked at before.
     bool fits(bytes_view value) const { return value.size() <= ephemeral_bytes_max && check_value(access_.kind, value); }
+    /// By this turn, and not told yet.
+    bool is_written(void const* v) const { return at(v).change_ != ephemeral_body::change::none; }
     /// No change: this is what the space knows of it. None: it was taken back.
     void show(void* v, std::optional<bytes_view> value, std::uint64_t stamp, std::int64_t told_ms) const;
     void copy(void const* from, void* to) const;

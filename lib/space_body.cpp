@@ -206,12 +206,10 @@ void space_body::schedule_tick() {
     tick_->expires_after(std::min<instant>(delay, std::chrono::milliseconds(100)), [this] {
         ticking_ = false;
         if (stopped_) return;
+        if (now() >= cells_due_) cells_due_ = now() + std::chrono::seconds(1), cells_.tick(), ask_links();
         if (rebuilding()) return schedule_tick();
         machine_->tick(now(), *setup_.chance, actions_);
         act(now());
-        if (now() < cells_due_) return;
-        cells_due_ = now() + std::chrono::seconds(1);
-        cells_.tick(), ask_links();
     });
 }
 

@@ -352,6 +352,9 @@ private:
     std::optional<replication> machine_;
     cells cells_;
     instant cells_due_{};
+    static constexpr std::size_t cold_told_max = 1024;
+    std::map<type_and_key, std::uint64_t> cold_told_; // being loaded, and the members that watches are to be told of
+    void tell_all_cells();
     struct aside_of {
         object* of;
         aside said;

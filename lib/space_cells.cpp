@@ -50,10 +50,14 @@ void space_body::say_asides() {
 }
 
 void space_body::hear_cells(peer_number from, word::cells& w) {
+    if (stopped_) return;
     cells_.heard_from(from, w);
     auto latest = hybrid_clock::of(setup_.clock->wall_now() + cells_ahead_max);
-    for (auto& c : w.list)
+    auto wall = setup_.clock->wall_now();
+    for (auto& c : w.list) {
+        if (stamps_.see(std::min(c.stamp, latest), wall) || c.stamp > latest) tell_of_clock(); // one of the two is wrong
         if (c.stamp <= latest || mutant("ephemeral_takes_any_stamp")) hear_cell(std::move(c), from);
+    }
     ring_watches();
     ask_links();
 }
@@ -104,25 +108,52 @@ void space_body::show_cell(object& o, struct_part::member const& m) {
     part.show(static_cast<char*>(o.value()) + m.offset, shown ? std::optional<bytes_view>(known->bytes) : std::nullopt, known ? known->stamp : 0, told_ms);
 }
 
-/// Where they are in memory they are shown no more.
+/// Where they are in memory they are shown no more; but for what the running turn has written, which is told at its end.
 void space_body::dropped(std::vector<cells::place> const& all) {
     for (auto& p : all) {
         auto type = find_type(p.type);
         auto member = type ? type->part->aside_at(p.field) : nullptr;
-        if (auto o = member ? find(*type, p.key) : nullptr) show_cell(*o, *member);
+        auto o = member ? find(*type, p.key) : nullptr;
+        if (!o || (member->type->ephemeral()->is_written(static_cast<char*>(o->value()) + member->offset) && !mutant("ephemeral_is_dropped_while_written"))) continue;
+        show_cell(*o, *member);
     }
 }
 
-/// Whether an object is there only it can tell: one that is not in memory is loaded for who watches its type, if not too many are.
+/// Whether an object is there only it can tell: one that is not in memory is loaded for who watches its type, once for all that
+/// comes meanwhile. While nothing can be loaded, or too much is, it is told as there.
 void space_body::tell_cell(object_type& type, std::string_view key, std::uint32_t field, bool remote) {
     auto member = type.part->aside_at(field);
     auto members = field == cells::erased ? type.part->aside_members() : member ? struct_part::bit(member->number) : 0;
     if (!members) return;
     if (auto o = find(type, key)) return tell(*o, members, remote, dot(), true);
     if (type.watches.empty()) return;
-    change_record c{std::string(key), members, false, remote, dot(), true};
-    if (loading_.size() < 1024) return tell_cold(type, std::move(c));
-    for (auto w : type.watches) w->note(c, true), touched_watches_.push_back(w);
+    type_and_key name{&type, std::string(key)};
+    auto it = cold_told_.find(name);
+    if (it != cold_told_.end()) return void(it->second |= members);
+    if (rebuilding() || cold_told_.size() >= cold_told_max) {
+        for (auto w : type.watches) w->note({name.key, members, false, remote, dot(), true}, true), touched_watches_.push_back(w);
+        return;
+    }
+    cold_told_.emplace(name, members);
+    open(type, name.key, [this, self = weak_from_this(), name, remote](boost::system::error_code, object* o) {
+        auto alive = self.lock();
+        if (!alive || stopped_) return;
+        change_record c{name.key, cold_told_[name], o && !o->shows(), remote, dot(), true};
+        cold_told_.erase(name);
+        for (auto w : name.type->watches) w->note(c, true), touched_watches_.push_back(w);
+        if (o) unpin(*o);
+        ring_watches();
+    });
+}
+
+/// Before the links are closed, to each what it has not heard, as far as a few messages go: they stand behind the last entry.
+void space_body::tell_all_cells() {
+    for (auto p : cells_.links())
+        for (int k = 0; k < 16; ++k) {
+            auto w = cells_.next(p);
+            if (!w) break;
+            setup_.send(p, std::move(*w));
+        }
 }
 
 void space_body::idle(peer_number p) {

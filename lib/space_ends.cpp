@@ -68,6 +68,7 @@ void space_body::leave() {
     seal();
     leases_.end();
     seal();
+    tell_all_cells();
 }
 
 /// What a step has changed is one entry.

@@ -144,6 +144,12 @@ void cells::tick() {
     for (auto& l : links_) l.due.merge(l.later), l.later.clear();
 }
 
+std::vector<peer_number> cells::links() const {
+    std::vector<peer_number> all;
+    for (auto& l : links_) all.push_back(l.number);
+    return all;
+}
+
 std::vector<peer_number> cells::wanting() {
     std::vector<peer_number> all;
     for (auto& l : links_)

@@ -50,7 +50,7 @@ public:
     static constexpr std::uint32_t erased = 0; // the field
     static constexpr std::size_t cell_bytes = 400;  // of memory, beside its strings
     static constexpr peer_number here = 0;
-    static constexpr std::size_t links_max = 256;
+    static constexpr std::size_t links_max = 1024;
 
     explicit cells(cells_bounds b = {}) : bounds_(b) {}
     cells(cells const&) = delete;
@@ -86,6 +86,7 @@ public:
     bool knows(std::string_view type, std::string_view key) const;
     std::size_t size() const { return rows_.size(); }
     std::size_t bytes() const { return bytes_; }
+    std::vector<peer_number> links() const;
     /// Fields that wait for the link.
     std::size_t due(peer_number p) const;
 

@@ -60,6 +60,7 @@ ephemeral ephemeral_is_not_passed_on             sim_tests   ephemeral.is_passed
 ephemeral ephemeral_outlives_its_object          sim_tests   ephemeral.goes_with_its_object
 ephemeral ephemeral_table_without_bound          net_tests   cells.a_full_table*
 ephemeral ephemeral_takes_any_stamp              lib_tests   cells.of_a_stamp*
+ephemeral ephemeral_is_dropped_while_written     lib_tests   cells.*
 ephemeral ephemeral_is_told_as_saved             sim_tests   ephemeral.is_told_to_watches*
 ephemeral undo_forgets_an_ephemeral              crdt_tests  ephemeral.*
 ending    ending_is_everybodys                   sim_tests   expiry.*

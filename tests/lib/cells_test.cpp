@@ -162,3 +162,29 @@ TEST(cells, a_turn_of_them_alone_makes_no_entry_and_describes_nothing) {
     EXPECT_EQ(s.body->seal(), 0u);
     EXPECT_EQ(s.digest(), digest);
 }
+
+// The oldest row is that of a field which the running turn has just written: nobody took that back.
+TEST(cells, a_write_that_is_not_told_yet_survives_a_table_that_drops_what_was_there) {
+    nest s;
+    auto& b = s.get<bird>();
+    b.height = 1;
+    s.body->seal();
+    s.clock.wall += std::chrono::seconds(5);
+    b.height = 2;
+    auto before = s.body->told().size();
+    for (int k = 0; k < 140;) {
+        word::cells w;
+        for (int n = 0; n < 1000; ++n) w.list.push_back({"bird", "other" + std::to_string(k * 1000 + n), field_id("song", "Ts"), s.now(), lone::writer_of(9), true, "la"});
+        s.body->receive(1, std::move(w));
+        ++k;
+    }
+    EXPECT_FALSE(s.body->told().find("bird", "k", field_id("height", "Ti"))) << "the table was not full: " << before;
+    EXPECT_EQ(b.height, 2);
+    s.poll(), s.told();
+    s.body->seal();
+    EXPECT_EQ(b.height, 2);
+    auto it = s.body->told().find("bird", "k", field_id("height", "Ti"));
+    ASSERT_TRUE(it);
+    EXPECT_TRUE(it->held);
+    EXPECT_EQ(it->bytes, number_bytes(2));
+}

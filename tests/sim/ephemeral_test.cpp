@@ -196,6 +196,29 @@ TEST(ephemeral, over_a_slow_link_is_the_newest_and_no_queue) {
     EXPECT_EQ(position(c, 1), 1200);
 }
 
+TEST(ephemeral, that_is_the_last_word_of_a_node_that_stops_is_told) {
+    for (bool erases : {false, true}) {
+        cluster c(2, seed(751));
+        for (int k = 0; k < 100; ++k) move_to(c, 0, 5, key_of(k));
+        roam(c, 0, "ada", [](roamer& r) { r.at = 5, r.name = "ada"; });
+        ASSERT_SETTLES(c);
+        ASSERT_EQ(position(c, 1), 5);
+        c.run(0, [erases](dunlin::node& n) -> awaitable<void> {
+            std::vector<dunlin::ref<roamer>> all;
+            for (int k = 0; k < 100; ++k) all.push_back(co_await n.open<roamer>(key_of(k)));
+            dunlin::ref<roamer> ada = co_await n.open<roamer>("ada");
+            for (auto& r : all) r->at.reset();
+            if (erases) ada.erase();
+            else ada->at.reset();
+            ada->score += 1; // an entry stands before it
+            co_await n.stop();
+        });
+        c.advance(5s);
+        EXPECT_EQ(position(c, 1), -1) << (erases ? "erased" : "taken back");
+        for (int k = 0; k < 100; ++k) EXPECT_EQ(position(c, 1, key_of(k)), -1) << k;
+    }
+}
+
 TEST(ephemeral, after_a_cut_is_told_once) {
     cluster c(2, seed(905));
     move_to(c, 0, 0);
