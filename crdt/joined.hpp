@@ -16,8 +16,9 @@
 //
 // A join that adds nothing to what is seen is no change: so it does not survive an erase either. One that adds is one write of
 // all that is seen: an erase that has not seen it leaves all of it, also what it had seen alone. What this program cannot
-// read (bytes that decode refuses, a member that its struct does not have) is left out of the value and stays beside it, until a
-// program that can read it joins, or a reset or an erase.
+// read (bytes that decode refuses, a member that its struct does not have, a number too great for one, not-a-number) is left out of
+// the value and stays beside it, until a program that can read it joins, or a reset or an erase. So do bytes of its own that
+// decode takes and encode would write otherwise, though they are read: each costs a decode at every change.
 // Programs that do not have L keep, join and show it as `siblings` of its bytes.
 // State   siblings (register.hpp): one write, and at most one more a writer while nobody has joined them.
 // Size    32 bytes and an L; 48 and the bytes for each write beside it, and 80 and an L for the first.
@@ -45,9 +46,16 @@ template <class L> class joined : public register_body {
     friend class register_body;
     L value_{}; // of the write that is shown; in a turn that has changed it, all of it
 
+    /// L() where it is not what was written: a number too great for a member, another alternative, what is not even itself.
+    static fit read(bytes_view bytes, L& one) {
+        auto how = value_codec<L>::get(bytes, one);
+        if (how <= fit::part && one == one) return how;
+        one = L();
+        return std::max(how, fit::nearest);
+    }
     static bool holds(bytes_view bytes) {
         L one{};
-        return value_codec<L>::get(bytes, one) <= fit::whole;
+        return read(bytes, one) <= fit::whole;
     }
 
 public:
@@ -55,11 +63,11 @@ public:
     joined() = default;
     joined(joined&&) = default;
 
-    /// True if that adds something to what is seen here; else nothing changes.
+    /// True if that adds something to what is seen here; else, or if what came of it is not even equal to itself, nothing changes.
     bool join(L const& other) {
         L all = value();
         all.join(other);
-        if (all == value()) return false;
+        if (all == value() || !(all == all)) return false;
         add_to(value_, std::move(all));
         return true;
     }
@@ -71,7 +79,7 @@ public:
         if (shows_all()) return value_;
         return together(value_, [](L& all, bytes_view b) {
             L one{};
-            if (value_codec<L>::get(b, one) != fit::none) all.join(one);
+            if (read(b, one) <= fit::part) all.join(one);
         });
     }
     L const* operator->() const { return &value(); }
@@ -80,6 +88,7 @@ public:
         static auto const one = [] {
             auto access = access_of<joined, L>(value_codec<L>::kind);
             access.holds = holds;
+            access.get = [](void* v, bytes_view b) { return read(b, static_cast<joined*>(v)->value_); };
             return make_register_part(access, register_view::siblings);
         }();
         return *one;

@@ -35,9 +35,9 @@ public:
     std::string bytes;
 };
 
-/// How a value came out of its bytes: exactly; whole, with members that were not written left as they begin; as the nearest
-/// that the type can hold; or not at all.
-enum class fit { exact, whole, nearest, none };
+/// How a value came out of its bytes: exactly; whole, with members that were not written left as they begin; without what the
+/// type does not have, or written otherwise than it would; as the nearest that the type can hold; or not at all.
+enum class fit { exact, whole, part, nearest, none };
 
 /// Writes a value's bytes so that they can be read back behind other things.
 void put_value(encoder& out, char kind, bytes_view value);
@@ -243,7 +243,7 @@ template <has_own_bytes T> struct value_codec<T> {
         try {
             decoder in(b);
             x.decode(in);
-            if (in.finished()) return bytes(x) == b ? fit::exact : fit::nearest;
+            if (in.finished()) return bytes(x) == b ? fit::exact : fit::part;
         } catch (...) {} // of a length that it believed
         x = T();
         return fit::none;
@@ -299,8 +299,9 @@ requires(boost::describe::has_describe_members<T>::value && !has_own_bytes<T>) s
             });
         }
         if (!in.finished()) return fit::none;
-        if (worst > fit::whole || known != n) return fit::nearest;
-        return n == boost::mp11::mp_size<members>::value ? worst : fit::whole;
+        if (known != n) worst = std::max(worst, fit::part);
+        if (n != boost::mp11::mp_size<members>::value) worst = std::max(worst, fit::whole);
+        return std::min(worst, fit::nearest);
     }
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 /// The K names with the greatest scores, each once, with its greatest: a lattice, held in joined<top_k<K>>.
 template <std::size_t K> class top_k {
@@ -64,14 +65,15 @@ public:
     void add(std::uint64_t n) { buckets::operator[](std::uint32_t(std::bit_width(n))) += 1; }
     std::int64_t count() const {
         std::int64_t all = 0;
-        for (auto [bucket, n] : *this) all += n.value();
+        for (auto [bucket, n] : *this)
+            if (__builtin_add_overflow(all, n.value(), &all)) return std::numeric_limits<std::int64_t>::max();
         return all;
     }
     /// The greatest that may lie in the bucket where this part of all is reached: quantile(0.5), the median, nearly.
     std::uint64_t quantile(double part) const {
         auto wanted = std::int64_t(std::ceil(part * double(count())));
         for (auto [bucket, n] : ordered())
-            if ((wanted -= n.value()) <= 0) return bucket ? ~std::uint64_t(0) >> (64 - bucket) : 0;
+            if ((wanted -= n.value()) <= 0) return bucket > 63 ? ~std::uint64_t(0) : (std::uint64_t(1) << bucket) - 1;
         return 0;
     }
 

@@ -201,6 +201,8 @@ public:
             f.law = b.what(), f.detail = b.detail;
         } catch (std::exception const& e) {
             f.law = "something is thrown", f.detail = e.what();
+        } catch (...) {
+            f.law = "something is thrown", f.detail = "which is no std::exception";
         }
         f.seed = plan_.seed, f.history = std::move(told_);
         return f;

@@ -224,6 +224,20 @@ TEST(check_type, tells_that_it_has_tried_nothing) {
     EXPECT_EQ(check_type<dunlin::counter>([](dunlin::counter& x, chance&) { x += 1; }, checks().seeds(1, 0)).law(), nothing);
 }
 
+TEST(check_type, takes_a_literal_for_a_text) {
+    auto wrong = [](stock const& s) { return s.left >= 0 ? "" : "below zero"; };
+    EXPECT_EQ(check_type<stock>(trade, wrong).law(), check_type<stock>(trade, [](stock const& s) { return s.left >= 0; }).law());
+    EXPECT_TRUE(check_type<dunlin::counter>([](dunlin::counter& x, chance&) { x += 1; }, [](dunlin::counter const&) { return ""; }));
+}
+
+TEST(check_type, tells_what_is_thrown_though_it_is_no_exception) {
+    auto r = check_type<dunlin::counter>([](dunlin::counter& x, chance& c) {
+        if (c.below(50) == 0) throw 7;
+        x += 1;
+    });
+    EXPECT_EQ(r.law(), "something is thrown");
+}
+
 TEST(check_type, tells_what_is_thrown) {
     auto r = check_type<dunlin::counter>([](dunlin::counter& x, chance& c) {
         if (c.below(50) == 0) throw std::runtime_error("oh");

@@ -256,3 +256,61 @@ TEST(joined, is_small) {
     EXPECT_EQ(sizeof(dunlin::joined<late>), 40u);
 }
 } // namespace
+
+// ---- a program in which a member is narrower, and what is not even itself
+
+namespace {
+struct wide_marks {
+    std::uint64_t bits = 0;
+    std::int64_t n = 0;
+    void join(wide_marks const& x) { bits |= x.bits, n = std::max(n, x.n); }
+    bool operator==(wide_marks const&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(wide_marks, (), (bits, n))
+struct narrow_marks {
+    std::uint32_t bits = 0;
+    std::int64_t n = 0;
+    void join(narrow_marks const& x) { bits |= x.bits, n = std::max(n, x.n); }
+    bool operator==(narrow_marks const&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(narrow_marks, (), (bits, n))
+struct width {
+    double w = 0;
+    void join(width const& x) { w = std::max(x.w, w); }
+    bool operator==(width const&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(width, (), (w))
+
+struct wide_page {
+    dunlin::joined<wide_marks> all;
+};
+DUNLIN_OBJECT_AS("marks", wide_page, all)
+struct narrow_page {
+    dunlin::joined<narrow_marks> all;
+};
+DUNLIN_OBJECT_AS("marks", narrow_page, all)
+} // namespace
+
+TEST(joined, of_a_narrower_program_invents_nothing_and_loses_nothing) {
+    std::vector<dunlin::struct_part const*> const of_wide = {&dunlin::struct_of<wide_page>()}, of_narrow = {&dunlin::struct_of<narrow_page>()};
+    rig::replica wide(rig::writer(1), of_wide), narrow(rig::writer(2), of_narrow, 2);
+    auto& theirs = wide.get<wide_page>().all;
+    auto& ours = narrow.get<narrow_page>().all;
+    narrow.absorb(*wide.turn([&] { theirs.join({std::uint64_t(1) << 40 | 1, 5}); }));
+    EXPECT_EQ(ours.value(), narrow_marks()) << "what it cannot hold is not what was written";
+    auto said = narrow.turn([&] { EXPECT_TRUE(ours.join({1, 0})); });
+    ASSERT_TRUE(said);
+    wide.absorb(*said);
+    wide.absorb(*narrow.turn([&] { EXPECT_TRUE(ours.join({2, 7})); }));
+    EXPECT_EQ(theirs.value(), (wide_marks{std::uint64_t(1) << 40 | 3, 7}));
+    EXPECT_EQ(ours.value(), (narrow_marks{3, 7}));
+    EXPECT_EQ(wide.save(), narrow.save());
+}
+
+TEST(joined, takes_nothing_that_is_not_itself) {
+    dunlin::joined<width> w;
+    w.join({7});
+    EXPECT_FALSE(w.join({std::numeric_limits<double>::quiet_NaN()}));
+    EXPECT_EQ(w.value().w, 7);
+    EXPECT_TRUE(w.join({8}));
+}

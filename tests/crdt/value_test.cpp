@@ -112,13 +112,13 @@ TEST(value, a_narrower_type_reads_the_nearest) {
 TEST(value, a_struct_of_another_version_reads_what_both_know) {
     outer_later y;
     y.extra = "before";
-    EXPECT_EQ(value_codec<outer_later>::get(bytes_of(outer{5, -2.5, true, {"x", {1}}}), y), fit::nearest);
+    EXPECT_EQ(value_codec<outer_later>::get(bytes_of(outer{5, -2.5, true, {"x", {1}}}), y), fit::part);
     EXPECT_EQ(y.n, 5);
     EXPECT_TRUE(y.b);
     EXPECT_EQ(y.in.name, "x");
     EXPECT_EQ(y.extra, "default");
     outer back;
-    EXPECT_EQ(value_codec<outer>::get(bytes_of(y), back), fit::nearest);
+    EXPECT_EQ(value_codec<outer>::get(bytes_of(y), back), fit::part);
     EXPECT_EQ(back.n, 5);
     EXPECT_EQ(back.d, 0);
 }
