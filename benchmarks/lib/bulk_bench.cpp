@@ -1,0 +1,122 @@
+// Much at once: a million objects of a hundred bytes through a small memory and back, and the erase of one object of a hundred
+// thousand elements, to its peer.
+#include "bench_node.hpp"
+#include <dunlin/lib/space_body.hpp>
+#include <dunlin/net/system.hpp>
+
+using namespace bench;
+
+namespace {
+struct parcel {
+    dunlin::latest<std::string> text;
+};
+DUNLIN_OBJECT(parcel, text)
+std::string key_of(std::uint64_t k) { return "o" + std::to_string(k); }
+std::string text_of(std::uint64_t k) { return std::string(80, char('a' + k % 26)) + std::to_string(10'000'000'000'000'000'000u + k); }
+
+/// Written, evicted, read back one by one, the node stopped in between. The payload is 100 bytes an object, without its key.
+void million_objects_and_back(benchmark::State& state) {
+    auto const count = std::uint64_t(state.range(0));
+    for (auto _ : state) {
+        folder f;
+        auto settings = [&] { return dunlin::options().data(f.file("a.db")).memory(64 << 20).log_budget(64 << 20); };
+        auto size = [&] {
+            double all = 0;
+            for (auto& e : std::filesystem::directory_iterator(f.path)) all += double(e.file_size());
+            return all / (100.0 * double(count));
+        };
+        double most = 0, resident = 0;
+        std::uint64_t wrong = 0;
+        auto begun = steady::now();
+        {
+            asio::io_context io;
+            dunlin::node node{io.get_executor(), settings()};
+            run(io, [&]() -> asio::awaitable<void> {
+                for (std::uint64_t k = 0; k < count; ++k) {
+                    auto key = key_of(k);
+                    dunlin::ref<parcel> p = co_await node.open<parcel>(key);
+                    p->text = text_of(k);
+                    auto r = node.seal();
+                    if (k % 200 == 0) co_await r.saved();
+                    if (k % 10'000 == 0) most = std::max(most, size());
+                }
+                resident = double(node.space("main").body()->resident()) / double(count);
+                co_await node.stop();
+            });
+        }
+        state.counters["written_s"] = us_since(begun) / 1e6;
+        begun = steady::now();
+        asio::io_context io;
+        dunlin::node node{io.get_executor(), settings()};
+        run(io, [&]() -> asio::awaitable<void> {
+            for (std::uint64_t k = 0; k < count; ++k) {
+                auto key = key_of(k * 7919 % count);
+                dunlin::ref<parcel> p = co_await node.open<parcel>(key);
+                wrong += p->text.value() != text_of(k * 7919 % count);
+            }
+            co_await node.stop();
+        });
+        state.counters["read_s"] = us_since(begun) / 1e6;
+        state.counters["file"] = size(), state.counters["file_meanwhile"] = most, state.counters["resident"] = resident;
+        if (wrong) state.SkipWithError("objects came back as others");
+    }
+}
+BENCHMARK(million_objects_and_back)->Arg(1'000'000)->Iterations(1)->Unit(benchmark::kSecond);
+
+struct crowd {
+    dunlin::set<std::string> names;
+};
+DUNLIN_OBJECT(crowd, names)
+
+/// No file. The bytes of the entry, and from the message to the object that is gone at the receiver.
+void erase_of_many_elements(benchmark::State& state) {
+    asio::io_context io;
+    dunlin::machine_clock clock;
+    dunlin::machine_chance chance;
+    std::vector<dunlin::word::push> told;
+    auto make = [&](std::uint8_t n, bool tells) {
+        dunlin::space_setup s;
+        dunlin::node_id id{};
+        id[0] = n;
+        s.name = "main", s.executor = io.get_executor(), s.clock = &clock, s.chance = &chance, s.node = id;
+        s.send = [&told, tells](dunlin::peer_number, dunlin::space_message&& said) {
+            if (auto push = std::get_if<dunlin::word::push>(&said); push && tells) told.push_back(std::move(*push));
+        };
+        auto made = std::make_shared<dunlin::space_body>(std::move(s));
+        made->own({id, 1, 7});
+        id[0] = std::uint8_t(3 - n);
+        made->peer_up(1, id, false);
+        return made;
+    };
+    samples ms;
+    double bytes = 0;
+    for (auto _ : state) {
+        told.clear();
+        auto from = make(1, true), to = make(2, false);
+        dunlin::ref<crowd> a{from, from->local(from->type_of(dunlin::struct_of<crowd>()), "c")};
+        dunlin::ref<crowd> b{to, to->local(to->type_of(dunlin::struct_of<crowd>()), "c")};
+        for (int k = 0; k < 100'000; ++k) {
+            a->names.insert("name" + std::to_string(k));
+            if (k % 10'000 == 9'999) from->seal();
+        }
+        from->seal();
+        for (auto& t : told) to->receive(1, dunlin::space_message(t));
+        if (b->names.size() != 100'000) state.SkipWithError("not all arrived");
+        told.clear();
+        a.erase();
+        from->seal();
+        bytes = 0;
+        for (auto& t : told) bytes += double(t.series.bodies.size());
+        auto begun = steady::now();
+        for (auto& t : told) to->receive(1, dunlin::space_message(t));
+        ms.add(us_since(begun) / 1000);
+        state.SetIterationTime(ms.at(1) / 1000);
+        if (b.exists()) state.SkipWithError("it is still there");
+        a = {}, b = {};
+        from->stop(), to->stop(), io.run(), io.restart();
+    }
+    state.counters["entry_bytes"] = bytes, state.counters["p50_ms"] = ms.at(0.5);
+}
+BENCHMARK(erase_of_many_elements)->Iterations(10)->UseManualTime();
+
+} // namespace
