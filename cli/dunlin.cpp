@@ -6,21 +6,23 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <dunlin/crdt/codec.hpp>
+#include <dunlin/lib/schema.hpp>
 #include <dunlin/net/key.hpp>
 #include <dunlin/net/mesh.hpp>
 #include <dunlin/net/system.hpp>
 #include <dunlin/net/tcp.hpp>
+#include <filesystem>
 #include <iostream>
 
 namespace {
 
 constexpr char usage[] = R"(dunlin key new                       a new cluster key, one line
 dunlin status ADDRESS                roster, links, vectors, digest and bytes of a running node
-dunlin schema ADDRESS                types and fields of each space, their kinds, and which node said so
+dunlin schema ADDRESS or FILE        types and fields of each space, their kinds, and which node said so
 dunlin get ADDRESS TYPE KEY          an object as that node sees it
 dunlin help                          this text
 
-ADDRESS is host:port of any node. Answers are JSON, one line.
+ADDRESS is host:port of any node, FILE that of a node that does not run. Answers are JSON, one line.
 The cluster's key is read from the file that --key-file FILE or DUNLIN_KEY_FILE names, never from an argument;
 without one, only nodes on loopback that have no key answer. To make one that nobody else can read:
     (umask 077 && dunlin key new > cluster.key)
@@ -85,7 +87,8 @@ int run(std::vector<std::string> words) {
         return std::cout ? 0 : 1;
     }
     if (is(0, "status") && words.size() == 2) return print(ask_node(words[1], file, "status"));
-    if (is(0, "schema") && words.size() == 2) return print(ask_node(words[1], file, "schema"));
+    if (is(0, "schema") && words.size() == 2)
+        return print(std::filesystem::exists(words[1]) ? dunlin::schema_of_file(words[1]) : ask_node(words[1], file, "schema"));
     if (is(0, "get") && words.size() == 4) {
         dunlin::encoder question;
         question.bytes("get"), question.bytes(words[2]), question.bytes(words[3]);

@@ -17,7 +17,7 @@
 #pragma once
 #include "../crdt/indexed.hpp"
 #include "indexes.hpp"
-#include "space.hpp"
+#include "node.hpp"
 
 namespace dunlin {
 

@@ -1,4 +1,7 @@
 #include "schema.hpp"
+#include "../net/crypto.hpp"
+#include "object_state.hpp"
+#include <boost/json/object.hpp>
 
 namespace dunlin {
 
@@ -29,6 +32,26 @@ bool read_line(std::string_view text, schema_line& line) {
     if (second == text.npos || text.find('\0', second + 1) != text.npos) return false;
     line = {text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1)};
     return !line.type.empty() && !line.name.empty() && !line.kind.empty();
+}
+
+kinds_of_fields kinds_of(set<std::string> const& lines, writers const& table) {
+    kinds_of_fields all;
+    for (auto text : lines) {
+        schema_line l;
+        if (!read_line(text, l)) continue;
+        auto by = lines.said_by(text);
+        all[{std::string(l.type), std::string(l.name)}][std::string(l.kind)] = by ? to_hex(view_of(table.id(by.slot()).node)) : "";
+    }
+    return all;
+}
+
+void kinds_json(kinds_of_fields const& all, boost::json::object& out) {
+    for (auto& [field, kinds] : all) {
+        auto& type = out[json_name(field.first)];
+        if (!type.is_object()) type.emplace_object();
+        auto& one = type.get_object()[json_name(field.second)].emplace_object();
+        for (auto& [kind, who] : kinds) one[json_name(kind)] = who;
+    }
 }
 
 } // namespace dunlin

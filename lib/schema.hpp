@@ -7,6 +7,9 @@
 #pragma once
 #include "../crdt/object.hpp"
 #include "../crdt/set.hpp"
+#include "../crdt/writer.hpp"
+#include <boost/json/fwd.hpp>
+#include <map>
 
 namespace dunlin {
 
@@ -23,5 +26,14 @@ struct schema_line {
 };
 /// False if the text is no line.
 bool read_line(std::string_view text, schema_line& line);
+
+/// (type, field) -> kind -> which node said so, as far as that is known.
+using kinds_of_fields = std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>>;
+kinds_of_fields kinds_of(set<std::string> const& lines, writers const& table);
+/// {"player":{"score":{"C":"<node>"}}}: two kinds of one field stand beside each other.
+void kinds_json(kinds_of_fields const& all, boost::json::object& out);
+/// The schema of each space in the file of a node that does not run, as `dunlin schema` prints it. Opens the file as its node
+/// does at its start. Throws system_error.
+std::string schema_of_file(std::string const& path);
 
 } // namespace dunlin

@@ -414,7 +414,6 @@ private:
     void describe(object_type& type);
     bool schema_changed(bytes_view delta, node_id const& by);
     void tell_of_kinds(bytes_view line, node_id const& by);
-    std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> kinds_said() const;
     bool add_line(bytes_view line);
     object& make_object(object_type& type, std::string_view key);
     void forget(object& o);

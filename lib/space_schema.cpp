@@ -3,7 +3,6 @@
 #include "../crdt/struct.hpp"
 #include "schema.hpp"
 #include "space_body.hpp"
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 namespace dunlin {
@@ -62,40 +61,20 @@ void space_body::take_schema(object& o) {
 }
 
 
-/// Of each field the kinds that are said of it, and by which node, as far as that is known.
-std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> space_body::kinds_said() const {
-    std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> all;
-    auto& lines = static_cast<schema_object const*>(std::as_const(*schema_).value())->lines;
-    for (auto text : lines) {
-        schema_line l;
-        if (!read_line(text, l)) continue;
-        auto by = lines.said_by(text);
-        all[{std::string(l.type), std::string(l.name)}][std::string(l.kind)] = by ? to_hex(view_of(table_.id(by.slot()).node)) : "";
-    }
-    return all;
-}
-
 /// Two programs that mean different things by one name: both fields are kept, and a person is told, once.
 void space_body::tell_of_kinds(bytes_view text, node_id const& by) {
     schema_line l;
     if (!schema_ || !read_line(text, l) || shapes_.find(l.type, field_id(l.name, l.kind))) return;
     if (mutant("schema_is_silent_about_kinds") || !shapes_.names(l.type, l.name)) return;
     std::string said = "the field " + json_name(l.name) + " of " + json_name(l.type) + " has another kind than before: " + json_name(l.kind) + " says node " + to_hex(view_of(by));
-    auto all = kinds_said();
+    auto all = kinds_of(static_cast<schema_object const*>(schema_->value())->lines, table_);
     for (auto& [kind, who] : all[{std::string(l.type), std::string(l.name)}])
         if (kind != l.kind) said += ", " + json_name(kind) + (who.empty() ? " says this node" : " says node " + who);
     setup_.alarm(said + "; both are kept, as two fields: give one of them another name");
 }
 
-/// {"player":{"score":{"C":"<node>"}}}: two kinds of one field stand beside each other.
 void space_body::schema_json(boost::json::object& out) const {
-    if (!schema_) return;
-    for (auto& [field, kinds] : kinds_said()) {
-        auto& type = out[json_name(field.first)];
-        if (!type.is_object()) type.emplace_object();
-        auto& one = type.get_object()[json_name(field.second)].emplace_object();
-        for (auto& [kind, who] : kinds) one[json_name(kind)] = who;
-    }
+    if (schema_) kinds_json(kinds_of(static_cast<schema_object const*>(std::as_const(*schema_).value())->lines, table_), out);
 }
 
 } // namespace dunlin
