@@ -1,67 +1,8 @@
 // Golden bytes of entries with their deltas, of object states and digests, of the schema, and of a space as state.
-#include "../golden/golden.hpp"
+#include "golden_bytes.hpp"
 #include "golden_space.hpp"
-#include <dunlin/lib/entry_delta.hpp>
 
 using namespace golden;
-
-namespace {
-
-/// Taken apart and put together again: body and delta, down to the objects.
-std::string body_again(bytes_view bytes, writer_id const& author) {
-    entry_body read;
-    EXPECT_TRUE(read.read(bytes));
-    writers table;
-    entry_builder b;
-    b.begin(table.intern(author));
-    for (auto& w : read.writers) b.index(table.intern(w), table);
-    for (auto& d : read.dependencies) EXPECT_TRUE(b.depend(table.find(read.writers[d.writer - 1]), d.number, table));
-    if (read.pred) b.follow(*read.pred);
-    std::vector<bytes_view> types;
-    EXPECT_TRUE(each_object_delta(read.delta, [&](object_delta const& one) {
-        auto at = std::find(types.begin(), types.end(), one.type);
-        if (at == types.end())
-            b.delta().u(0), b.delta().bytes(one.type), types.push_back(one.type);
-        else
-            b.delta().u(std::uint64_t(at - types.begin()) + 1);
-        b.delta().bytes(one.key), b.delta().bytes(one.delta);
-        return true;
-    }));
-    encoder out;
-    b.finish(read.stamp_step, out);
-    return out.take();
-}
-
-series check_series(std::string const& bytes) {
-    decoder in(bytes);
-    series s;
-    EXPECT_TRUE(s.read(in) && in.finished());
-    series again = s;
-    again.count = 0, again.bodies.clear();
-    series_cursor c(s);
-    while (c.next()) again.add(body_again(c.entry().body, s.writer));
-    encoder out;
-    again.write(out);
-    EXPECT_EQ(hex(out.view()), hex(bytes));
-    return s;
-}
-
-object* find(golden_space& s, std::string const& type, std::string const& key) {
-    auto t = s.body->find_type(type);
-    return t ? s.body->find(*t, key) : nullptr;
-}
-
-std::string state_again(golden_space& s, object_type& type, std::string const& bytes) {
-    std::shared_ptr<object> o(object::make(*s.body, type, "k"), object::destroy);
-    EXPECT_TRUE(decode_object(*o, bytes, full_names(s.body->table()), s.body->self(), s.body->kinds()));
-    return s.state(*o);
-}
-
-struct kept {
-    std::string type, key, state, digest;
-};
-
-} // namespace
 
 TEST(golden, has_deltas_and_states_of_every_type) {
     golden::file file("objects.txt");
@@ -70,52 +11,14 @@ TEST(golden, has_deltas_and_states_of_every_type) {
     a.get<roster_entry>("00").member = true;
     fresh.know_types();
 
-    auto keep = [&](std::vector<named_series> const& all) {
-        for (auto& x : all) {
-            encoder out;
-            x.series.write(out);
-            auto bytes = file.bytes("entry_" + x.name, out.view(), x.what);
-            auto read = check_series(bytes);
-            fresh.absorb(read), stranger.absorb(read);
-            series_cursor c(read);
-            entry_body body;
-            ASSERT_TRUE(c.next() && body.read(c.entry().body));
-            each_object_delta(body.delta, [&](object_delta const& one) {
-                if (!one.type.starts_with("golden.")) return true;
-                std::string type(one.type.substr(7));
-                file.bytes("delta_" + x.name + "_" + type, one.delta, "what that says of " + type);
-                return true;
-            });
-        }
-    };
-    auto states = [&](std::string const& when, std::string const& what) {
-        for (std::string type : {"sums", "flags", "registers", "sets", "maps", "whole"}) {
-            auto o = find(a, "golden." + type, "k");
-            ASSERT_TRUE(o);
-            auto bytes = file.bytes("state_" + when + "_" + type, a.state(*o), "the state of " + type + " " + what);
-            for (auto s : {&b, &fresh, &stranger}) {
-                auto there = find(*s, "golden." + type, "k");
-                auto& t = *s->body->find_type("golden." + type);
-                EXPECT_EQ(hex(there ? s->state(*there) : std::string("\0\0", 2)), hex(bytes)) << type;
-                EXPECT_EQ(hex(state_again(*s, t, bytes)), hex(bytes)) << type;
-            }
-            auto digest = digest_object(*o, a.body->table());
-            file.bytes("digest_" + when + "_" + type, view_of(digest), "its digest");
-        }
-        for (auto s : {&a, &b, &fresh, &stranger}) EXPECT_EQ(s->digest(), a.digest());
-        file.bytes("digest_" + when, from_hex(a.digest()), "the digest of the space");
-    };
-    keep(history(a, b));
-    states("both", "after a1, a2 and b1");
-    keep(take_away_history(a, b));
-    states("end", "after a4");
+    golden::record all(file, {"sums", "flags", "registers", "sets", "maps", "whole"}, a, b, fresh, stranger);
+    all.said(history(a, b));
+    all.came_of_it("both", "after a1, a2 and b1");
+    all.said(take_away_history(a, b));
+    all.came_of_it("end", "after a4");
 
-    auto schema = find(a, "dunlin.schema", "schema"), member = find(a, "dunlin.node", "00");
-    ASSERT_TRUE(schema && member);
-    auto lines = file.bytes("state_schema", a.state(*schema), "the state of the schema object");
-    EXPECT_EQ(hex(state_again(fresh, *schema->type, lines)), hex(lines));
-    auto entry = file.bytes("state_roster", a.state(*member), "the state of a roster entry");
-    EXPECT_EQ(hex(state_again(fresh, *member->type, entry)), hex(entry));
+    all.own("schema", "dunlin.schema", "schema", "the schema object");
+    all.own("roster", "dunlin.node", "00", "a roster entry");
     auto heads_bytes = file.bytes("heads", a.heads(), "the heads of the space");
     EXPECT_EQ(hex(fresh.heads()), hex(heads_bytes));
     EXPECT_EQ(stranger.alarms, std::vector<std::string>());

@@ -1,6 +1,6 @@
 // Golden space: a lone space whose program has a type for every kind, and the history that the golden files hold.
 #pragma once
-#include "lone_space.hpp"
+#include "golden_bytes.hpp"
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/flag.hpp>
 #include <dunlin/crdt/latest.hpp>
@@ -109,10 +109,6 @@ inline void take_away(golden_space& s) {
     s.erase<whole>();
 }
 
-struct named_series {
-    std::string name, what;
-    dunlin::series series;
-};
 /// What a and b said, in an order in which it applies; both have all of it in the end.
 inline std::vector<named_series> history(golden_space& a, golden_space& b) {
     std::vector<named_series> all;
