@@ -129,6 +129,7 @@ if(points)
   endforeach()
   dunlin_test_program(points_tests ${points} ${lists})
   add_dependencies(unit points_tests)
+  set_target_properties(points_tests PROPERTIES DISABLE_PRECOMPILE_HEADERS ON) # with them, what #line says brings warnings
   target_compile_options(points_tests PRIVATE "SHELL:-iquote ${PROJECT_SOURCE_DIR}/net"
     "SHELL:-iquote ${PROJECT_SOURCE_DIR}/lib/sim" "SHELL:-iquote ${PROJECT_SOURCE_DIR}/tests/points")
   target_compile_definitions(points_tests PRIVATE DUNLIN_POINTS_DIR="${copies}")
