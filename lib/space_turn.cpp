@@ -66,11 +66,11 @@ bool space_body::turn_makes_entry() const {
     return std::any_of(turn_.begin(), turn_.end(), [](object* o) { return o->makes_entry(); });
 }
 
-/// Not before it is known that there is an entry: what is only told beside entries needs no line. The schema object joins
-/// the turn by it, whatever the load: its lines are few.
+/// Not before it is known that there is an entry: what is only told beside entries needs no line, nor does what was over and
+/// only looked at. The schema object joins the turn by it, whatever the load: its lines are few.
 void space_body::describe_turn() {
     for (std::size_t k = 0; k < turn_.size(); ++k)
-        if (auto o = turn_[k]; !o->type->described && o->makes_entry()) describe(*o->type);
+        if (auto o = turn_[k]; !o->type->described && o->makes_entry() && !o->was_only_looked_at()) describe(*o->type);
 }
 
 std::uint64_t space_body::seal() {

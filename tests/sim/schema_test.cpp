@@ -19,6 +19,11 @@ struct basket {
     dunlin::map<std::string, slot> slots;
 };
 DUNLIN_OBJECT_AS("schema.basket", basket, bag, score, tags, slots)
+struct ticket {
+    dunlin::counter uses;
+    dunlin::expiry ends;
+};
+DUNLIN_OBJECT_AS("schema.ticket", ticket, uses, ends)
 } // namespace old_build
 
 namespace new_build {
@@ -33,6 +38,12 @@ struct basket {                                          // tags went, note came
     dunlin::latest<std::string> note;
     dunlin::map<std::string, slot> slots;
 };
+struct ticket { // note came
+    dunlin::counter uses;
+    dunlin::latest<std::string> note;
+    dunlin::expiry ends;
+};
+DUNLIN_OBJECT_AS("schema.ticket", ticket, uses, note, ends)
 } // namespace new_build
 } // namespace
 
@@ -75,6 +86,13 @@ std::vector<std::string> told(cluster& c, std::size_t i) {
         if (a.find("another kind") != a.npos) all.push_back(a);
     return all;
 }
+/// What the space's schema says at a node, as tools are told it.
+boost::json::object schema(cluster& c, std::size_t i) {
+    std::string answer;
+    c.node(i).body()->schema([&](std::string text) { answer = std::move(text); });
+    c.advance(1s);
+    return boost::json::parse(answer).as_object();
+}
 std::string id(cluster& c, std::size_t i) { return dunlin::to_hex(dunlin::view_of(c.node(i).id())); }
 constexpr char all_of_it[] = R"({"bag":{"pen":3},"score":7,"tags":["t3"],"slots":{"s":{"uses":7,"label":"l3","weight":4}},"bag:MsRi":{"pen":4},"note":"n4"})";
 
@@ -112,10 +130,7 @@ TEST(kinds, of_a_space_are_told_to_tools) {
     cluster c(2, seed(702));
     edit_old(c, 0, 3), edit_new(c, 1, 4);
     ASSERT_SETTLES(c);
-    std::string answer;
-    c.node(1).body()->schema([&](std::string text) { answer = std::move(text); });
-    c.advance(1s);
-    auto all = boost::json::parse(answer).as_object();
+    auto all = schema(c, 1);
     auto& basket = all.at("main").at("schema.basket").as_object();
     EXPECT_EQ(basket.at("bag").as_object().size(), 2u);
     EXPECT_EQ(basket.at("bag").at("MsC").as_string(), id(c, 0));
@@ -159,4 +174,34 @@ TEST(kinds, survive_an_upgrade_in_either_order_with_a_cut_log) {
             ASSERT_SETTLES(c);
             for (std::size_t i : {0, 1}) expect_all_of_it(c, i, !runs_old(i));
         }
+}
+
+// What is over is empty to who uses it, which is a change only if something is written.
+TEST(kinds, are_not_said_by_an_atomic_that_only_looks) {
+    cluster c(2, seed(704));
+    c.run(0, [](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<old_build::ticket> t = co_await n.open<old_build::ticket>("t");
+        t->uses += 3, t->ends(10s);
+        co_await n.seal().saved();
+    });
+    ASSERT_SETTLES(c);
+    c.advance(11s);
+    auto made = entries(c, 1);
+    auto use = [&](bool writes) {
+        c.run(1, [writes](dunlin::node& n) -> awaitable<void> {
+            dunlin::ref<new_build::ticket> t = co_await n.open<new_build::ticket>("t");
+            n.atomic([&] {
+                EXPECT_EQ(long(t->uses), 0);
+                if (writes) t->uses += 1;
+            });
+        });
+        c.advance(1s);
+    };
+    auto notes = [&] { return schema(c, 1).at("main").at("schema.ticket").as_object().contains("note"); };
+    use(false);
+    EXPECT_EQ(entries(c, 1), made);
+    EXPECT_FALSE(notes());
+    use(true);
+    EXPECT_EQ(entries(c, 1), made + 1);
+    EXPECT_TRUE(notes());
 }
