@@ -182,18 +182,16 @@ void indexes::wake() {
 
 // ---- rows
 
-/// Of a row. Where it stands matters to who watches.
+/// Of a row. Where it stands matters to who watches: if it comes or goes, all that stand behind it move too.
 template <class Change> void indexes::change(one& x, bytes_view key, Change f) {
     auto place = [&] { return x.waiting.empty() ? one::all : x.rows.place(key).value_or(one::all); };
-    auto before = x.rows.bytes(), rows = x.rows.size(), from = place();
+    auto before = x.rows.bytes(), from = place();
     bool moved = f(x.rows);
     bytes_ += x.rows.bytes() - before;
     if (!moved) return;
     ++x.version, moved_ = true;
-    auto to = place(), low = std::min(from, to);
-    bool others_move = x.rows.size() != rows; // all that stand behind it
-    x.moved_from = std::min(x.moved_from, low);
-    x.moved_to = others_move ? one::all : std::max({x.moved_to, from, to});
+    auto to = place();
+    x.moved_from = std::min({x.moved_from, from, to}), x.moved_to = std::max({x.moved_to, from, to});
 }
 
 void indexes::clear(one& x) {
@@ -337,8 +335,9 @@ void indexes::waits(object_type& type, bytes_view key, std::uint64_t members) {
     if (wanted && !mutant("index_leaves_cold_objects")) load(t, key);
 }
 
+/// One that is under way will do: the object takes all that waits for it when it comes into memory.
 void indexes::load(indexed_type& t, bytes_view key) {
-    if (t.due.contains(key)) return;
+    if (t.due.contains(key) || t.under_way.contains(key)) return;
     if (t.open.size() >= waiting_max) return outdated(t);
     auto number = ++t.loads;
     t.due.emplace(key, number), t.in_turn.emplace(number, key), t.open.insert(number);
@@ -347,14 +346,9 @@ void indexes::load(indexed_type& t, bytes_view key) {
 }
 
 void indexes::load_more(indexed_type& t) {
-    for (auto it = t.in_turn.begin(); !t.stalled && it != t.in_turn.end() && t.under_way.size() < loads_max;) {
-        auto [number, key] = *it;
-        if (t.under_way.contains(key)) { // what came since may not be in what is being loaded
-            ++it;
-            continue;
-        }
-        it = t.in_turn.erase(it);
-        t.due.erase(key), t.under_way.emplace(key, number);
+    while (!t.stalled && !t.in_turn.empty() && t.under_way.size() < loads_max) {
+        auto [number, key] = *t.in_turn.begin();
+        t.in_turn.erase(number), t.due.erase(key), t.under_way.emplace(key, number);
         space_.open(t.type, key, [this, &t, key = key, number = number, self = space_.weak_from_this()](boost::system::error_code ec, object* o) {
             auto alive = self.lock();
             if (!alive) return;
@@ -370,10 +364,7 @@ void indexes::loaded(indexed_type& t, std::string const& key, std::uint64_t numb
     if (it == t.under_way.end() || it->second != number || space_.stopped()) return;
     t.under_way.erase(it);
     if (ec && ec != node_errc::object_unknown) {
-        if (t.due.emplace(key, number).second)
-            t.in_turn.emplace(number, key);
-        else
-            t.open.erase(number);
+        t.due.emplace(key, number), t.in_turn.emplace(number, key);
         t.stalled = true;
         hold_no_more();
         for (auto& x : t.all) refuse(*x, ec, false);
