@@ -15,6 +15,7 @@ struct indexes::question {
     page_handler handler;
     bool given_up = false;
     bool looks_anyway = false; // what has moved before it was asked is not known
+    std::pair<std::size_t, std::size_t> window{}; // the places that it was about when it last looked
 };
 
 struct indexes::one {
@@ -72,10 +73,7 @@ void indexes::look(one& x) {
     space_.end_turn_before_a_look();
     if (x.is == one::none && x.wanted && !space_.stopped()) begin(x);
     look_at_ends(x);
-    if (moved_)
-        boost::asio::post(space_.executor(), [this, self = space_.weak_from_this()] {
-            if (auto alive = self.lock()) ring();
-        });
+    ring_soon();
 }
 
 std::optional<index_page> indexes::page(one& x, index_range const& range) {
@@ -91,7 +89,7 @@ std::optional<std::size_t> indexes::rank(one& x, bytes_view key, index_range con
 void indexes::read(one& x, index_range const& range, std::uint64_t version, page_handler handler) {
     space_.end_turn_before_a_look();
     auto q = std::make_shared<question>(question{range, version, x.of.loads, std::move(handler)});
-    q->looks_anyway = version != x.version;
+    q->looks_anyway = version != x.version, q->window = x.rows.window(range);
     auto slot = boost::asio::get_associated_cancellation_slot(q->handler);
     if (slot.is_connected())
         slot.assign([this, &x, self = space_.weak_from_this(), weak = std::weak_ptr(q)](boost::asio::cancellation_type type) {
@@ -111,13 +109,14 @@ void indexes::read(one& x, index_range const& range, std::uint64_t version, page
     answer(x);
 }
 
-/// What has moved is among the rows that it asks for.
+/// What has moved is among the rows that it asks for, or these are in other places now: something passed a bound of the range,
+/// or came or went at the end from which it is counted.
 bool indexes::has_news(one& x, question& q) {
     if (!q.version) return true;
     if (q.version == x.version) return false;
-    auto [from, to] = x.rows.window(q.range);
-    bool is = q.looks_anyway || (x.moved_from <= to && x.moved_to >= from);
-    q.version = x.version;
+    auto now = x.rows.window(q.range);
+    bool is = q.looks_anyway || now != q.window || (x.moved_from <= now.second && x.moved_to >= now.first);
+    q.version = x.version, q.window = now;
     return is;
 }
 
@@ -161,6 +160,14 @@ void indexes::ring() {
     if (!std::exchange(moved_, false) || space_.stopped()) return;
     for (auto& t : all_)
         for (auto& x : t->all) x->is == one::none && !x->waiting.empty() ? begin(*x) : answer(*x);
+}
+
+/// Not from within whatever is under way here.
+void indexes::ring_soon() {
+    if (moved_)
+        boost::asio::post(space_.executor(), [this, self = space_.weak_from_this()] {
+            if (auto alive = self.lock()) ring();
+        });
 }
 
 /// For who waits: rows whose time comes without an entry.
@@ -323,6 +330,7 @@ void indexes::unknown(object_type& type) {
     if (!type.indexes) return;
     for (auto& x : type.indexes->all)
         if (!std::exchange(x->lacks, true)) ++x->version, x->moved_from = 0, x->moved_to = one::all, moved_ = true;
+    ring_soon(); // no entry says it
 }
 
 // ---- objects that are not in memory

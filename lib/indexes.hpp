@@ -87,6 +87,7 @@ private:
     void loaded(indexed_type& t, std::string const& key, std::uint64_t number, boost::system::error_code ec, object* o);
     void outdated(indexed_type& t);
     void look(one& x);
+    void ring_soon();
     bool has_news(one& x, question& q);
     void answer(one& x);
     void hold_no_more();

@@ -5,6 +5,22 @@
 
 using namespace queries;
 
+namespace {
+template <class T> bool is_cold(cluster& c, std::size_t i, std::string const& key) {
+    auto body = c.node(i).space("main").body();
+    return !body->find(body->type_of(dunlin::struct_of<T>()), key);
+}
+/// Turns a bit of these bytes wherever they stand in the files of a node that runs.
+int flip_at_rest(cluster& c, std::size_t i, std::string const& bytes) {
+    int flipped = 0;
+    auto all = c.disk(i).contents();
+    for (auto& [name, file] : all.files)
+        for (auto at = file.find(bytes); at != file.npos; at = file.find(bytes, at + bytes.size()))
+            c.disk(i).flip_at_rest(name, (at + bytes.size() / 2) * 8), ++flipped;
+    return flipped;
+}
+} // namespace
+
 TEST(query, answers_at_once_only_when_nothing_has_to_be_read) {
     cluster c(1, seed(604), little);
     fill(c, 0, 300, true);
@@ -289,4 +305,29 @@ TEST(query, tells_a_watch_of_what_is_over_though_no_entry_says_so) {
     EXPECT_EQ(told, std::vector<std::size_t>{300});
     c.advance(6s);
     EXPECT_EQ(told.back(), 0u) << "long before anything is taken away";
+}
+
+TEST(query, tells_a_watch_that_it_is_not_exact_any_more) {
+    cluster c(1, seed(624), little);
+    std::string const name(400, 'z');
+    c.run(0, [&](dunlin::node& n) -> awaitable<void> {
+        dunlin::ref<runner> r = co_await n.open<runner>("rotten");
+        r->score += 1000, r->name = name;
+        co_await n.seal().saved();
+    });
+    fill(c, 0, 300, true);
+    std::vector<std::string> told;
+    follow(c, 0, told, [](dunlin::node& n) { return top(n).limit(1); });
+    c.advance(1s);
+    ASSERT_EQ(told, std::vector<std::string>{"rotten:1000 "});
+    ASSERT_TRUE(is_cold<runner>(c, 0, "rotten"));
+    ASSERT_GT(flip_at_rest(c, 0, name), 0);
+    ASSERT_EQ(c.run(0, [](dunlin::node& n) -> awaitable<boost::system::error_code> {
+        try {
+            dunlin::ref<runner> r = co_await n.open<runner>("rotten");
+        } catch (boost::system::system_error const& e) { co_return e.code(); }
+        co_return boost::system::error_code();
+    }), node_errc::object_unknown);
+    c.advance(1s);
+    EXPECT_EQ(told, (std::vector<std::string>{"rotten:1000 ", "rotten:1000 perhaps"}));
 }

@@ -84,18 +84,22 @@ inline void fill(cluster& c, std::size_t i, int many, bool saved = false) {
         });
 }
 
-/// What a watch on the first three at node i is told.
-inline void follow(cluster& c, std::size_t i, std::vector<std::string>& told) {
-    c.spawn(i, [&told](dunlin::node& n) -> awaitable<void> {
-        auto changes = top(n).limit(3).watch();
+/// What a watch at node i is told of the rows that a node is asked for.
+template <class Rows> void follow(cluster& c, std::size_t i, std::vector<std::string>& told, Rows rows_of) {
+    c.spawn(i, [&told, rows_of](dunlin::node& n) -> awaitable<void> {
+        auto changes = rows_of(n).watch();
         for (;;) {
             auto rows = co_await changes.next();
             if (!rows) break;
-            told.push_back(text(*rows));
+            told.push_back(text(*rows) + (rows->is_exact() ? "" : "perhaps"));
         }
         told.push_back("end");
     });
     c.advance(0s);
+}
+/// On the first three.
+inline void follow(cluster& c, std::size_t i, std::vector<std::string>& told) {
+    follow(c, i, told, [](dunlin::node& n) { return top(n).limit(3); });
 }
 
 } // namespace queries

@@ -114,6 +114,52 @@ TEST(query, tells_a_watch_the_rows_that_it_asked_for_and_then_only_others) {
     EXPECT_EQ(told.size(), before);
 }
 
+// None of their own values is another one.
+TEST(query, tells_a_watch_of_rows_that_others_have_pushed) {
+    cluster c(2, seed(622));
+    for (int k = 1; k <= 7; ++k) set(c, 0, key_of(k), 10 * k);
+    ASSERT_SETTLES(c);
+    std::vector<std::string> down, up;
+    follow(c, 1, down, [](dunlin::node& n) { return top(n).skip(2).limit(2); });
+    follow(c, 1, up, [](dunlin::node& n) { return n.all<runner>().order_by(&runner::score).skip(2).limit(2); });
+    c.advance(1s);
+    std::vector<std::string> down_wanted{"p5:50 p4:40 "}, up_wanted{"p3:30 p4:40 "};
+    set(c, 0, "p1", 100); // from behind them to before them
+    c.advance(1s);
+    down_wanted.push_back("p6:60 p5:50 "), up_wanted.push_back("p4:40 p5:50 ");
+    EXPECT_EQ(down, down_wanted);
+    EXPECT_EQ(up, up_wanted);
+    drop(c, 0, "p7"); // it was the second
+    c.advance(1s);
+    down_wanted.push_back("p5:50 p4:40 ");
+    EXPECT_EQ(down, down_wanted);
+    EXPECT_EQ(up, up_wanted) << "of what is behind them they hear nothing";
+    set(c, 0, "new", 1);
+    c.advance(1s);
+    up_wanted.push_back("p3:30 p4:40 ");
+    EXPECT_EQ(down, down_wanted);
+    EXPECT_EQ(up, up_wanted);
+}
+
+TEST(query, tells_a_watch_of_rows_that_leave_its_bounds) {
+    cluster c(2, seed(625));
+    for (int k = 1; k <= 7; ++k) set(c, 0, key_of(k), 10 * k);
+    ASSERT_SETTLES(c);
+    std::vector<std::string> low, high, later;
+    auto up = [](dunlin::node& n) { return n.all<runner>().order_by(&runner::score); };
+    follow(c, 1, low, [=](dunlin::node& n) { return up(n).at_least(25).limit(2); });
+    follow(c, 1, high, [](dunlin::node& n) { return top(n).at_most(55).limit(2); });
+    follow(c, 1, later, [=](dunlin::node& n) { return up(n).at_least(25).skip(2).limit(2); });
+    c.advance(1s);
+    set(c, 0, "p3", -7); // they pass nobody
+    c.advance(1s);
+    EXPECT_EQ(low.back(), "p4:40 p5:50 ");
+    EXPECT_EQ(later.back(), "p6:60 p7:70 ");
+    set(c, 0, "p5", 7);
+    c.advance(1s);
+    EXPECT_EQ(high.back(), "p4:40 p3:23 ");
+}
+
 TEST(query, tells_a_watch_that_was_given_up_nothing_and_the_next_one_everything) {
     cluster c(1, seed(610));
     set(c, 0, "a", 1);
