@@ -51,6 +51,8 @@ index     index_leaves_cold_objects              sim_tests   query.*
 index     index_answers_before_it_has_loaded     sim_tests   query.*
 index     index_trusts_the_clock                 sim_tests   query.*
 index     index_outlives_a_joined_state          sim_tests   query.*
+index     index_answers_who_gave_up              sim_tests   query.*
+index     index_waits_for_an_entry               sim_tests   query.*
 ephemeral ephemeral_is_logged                    sim_tests   ephemeral.makes_no_entry*
 ephemeral ephemeral_oldest_wins                  net_tests   cells.*
 ephemeral ephemeral_oldest_wins                  sim_tests   ephemeral.*

@@ -283,6 +283,32 @@ TEST(query, ends_a_wait_that_is_given_up_whatever_moves_meanwhile) {
     });
 }
 
+// The rows are on their way already: they go to who asks next.
+TEST(query, ends_a_wait_that_is_given_up_when_it_is_answered) {
+    cluster c(1, seed(623));
+    set(c, 0, "a", 1);
+    c.run(0, [&c](dunlin::node& n) -> awaitable<void> {
+        auto changes = top(n).watch();
+        auto first = co_await changes.next();
+        EXPECT_EQ(text(*first), "a:1 ");
+        dunlin::ref<runner> a = co_await n.open<runner>("a");
+        boost::asio::cancellation_signal signal;
+        std::vector<boost::system::error_code> ends;
+        changes.next(boost::asio::bind_cancellation_slot(
+            signal.slot(), [&](boost::system::error_code ec, std::optional<dunlin::ranking<std::int64_t>>) { ends.push_back(ec); }));
+        co_await c.time().sleep(1ms);
+        a->score += 1;
+        n.seal();
+        signal.emit(boost::asio::cancellation_type::terminal);
+        co_await c.time().sleep(1ms);
+        bool given_up = ends == std::vector<boost::system::error_code>{boost::asio::error::operation_aborted};
+        EXPECT_TRUE(given_up);
+        if (!given_up) co_return;
+        auto next = co_await changes.next();
+        EXPECT_EQ(text(*next), "a:2 ");
+    });
+}
+
 TEST(query, is_asked_by_a_callback_and_inside_of_an_atomic) {
     cluster c(1, seed(618), little);
     fill(c, 0, 200, true);
