@@ -1,8 +1,7 @@
 // Much at once: a million objects of a hundred bytes through a small memory and back, and the erase of one object of a hundred
 // thousand elements, to its peer.
 #include "bench_node.hpp"
-#include <dunlin/lib/space_body.hpp>
-#include <dunlin/net/system.hpp>
+#include "two_spaces.hpp"
 
 using namespace bench;
 
@@ -78,50 +77,28 @@ DUNLIN_OBJECT(crowd, names)
 
 /// No file. The bytes of the entry, and from the message to the object that is gone at the receiver.
 void erase_of_many_elements(benchmark::State& state) {
-    asio::io_context io;
-    dunlin::machine_clock clock;
-    dunlin::machine_chance chance;
-    std::vector<dunlin::word::push> told;
-    auto make = [&](std::uint8_t n, bool tells) {
-        dunlin::space_setup s;
-        dunlin::node_id id{};
-        id[0] = n;
-        s.name = "main", s.executor = io.get_executor(), s.clock = &clock, s.chance = &chance, s.node = id;
-        s.send = [&told, tells](dunlin::peer_number, dunlin::space_message&& said) {
-            if (auto push = std::get_if<dunlin::word::push>(&said); push && tells) told.push_back(std::move(*push));
-        };
-        auto made = std::make_shared<dunlin::space_body>(std::move(s));
-        made->own({id, 1, 7});
-        id[0] = std::uint8_t(3 - n);
-        made->peer_up(1, id, false);
-        return made;
-    };
     samples ms;
     double bytes = 0;
     for (auto _ : state) {
-        told.clear();
-        auto from = make(1, true), to = make(2, false);
-        dunlin::ref<crowd> a{from, from->local(from->type_of(dunlin::struct_of<crowd>()), "c")};
-        dunlin::ref<crowd> b{to, to->local(to->type_of(dunlin::struct_of<crowd>()), "c")};
+        two_spaces<dunlin::word::push> s;
+        auto a = s.object<crowd>(s.from, "c"), b = s.object<crowd>(s.to, "c");
         for (int k = 0; k < 100'000; ++k) {
             a->names.insert("name" + std::to_string(k));
-            if (k % 10'000 == 9'999) from->seal();
+            if (k % 10'000 == 9'999) s.from->seal();
         }
-        from->seal();
-        for (auto& t : told) to->receive(1, dunlin::space_message(t));
+        s.from->seal();
+        for (auto& push : s.told) s.give(push);
         if (b->names.size() != 100'000) state.SkipWithError("not all arrived");
-        told.clear();
+        s.told.clear();
         a.erase();
-        from->seal();
+        s.from->seal();
         bytes = 0;
-        for (auto& t : told) bytes += double(t.series.bodies.size());
+        for (auto& push : s.told) bytes += double(push.series.bodies.size());
         auto begun = steady::now();
-        for (auto& t : told) to->receive(1, dunlin::space_message(t));
+        for (auto& push : s.told) s.give(push);
         ms.add(us_since(begun) / 1000);
         state.SetIterationTime(ms.at(1) / 1000);
         if (b.exists()) state.SkipWithError("it is still there");
-        a = {}, b = {};
-        from->stop(), to->stop(), io.run(), io.restart();
     }
     state.counters["entry_bytes"] = bytes, state.counters["p50_ms"] = ms.at(0.5);
 }

@@ -1,11 +1,8 @@
 // An ephemeral through whole spaces: a turn that writes one among many, to the message for a linked peer; what a peer hears,
 // taken, shown and known for others; the bytes of it on the wire.
+#include "two_spaces.hpp"
 #include <benchmark/benchmark.h>
-#include <boost/asio/io_context.hpp>
 #include <boost/describe/class.hpp>
-#include <dunlin/dunlin.hpp>
-#include <dunlin/lib/space_body.hpp>
-#include <dunlin/net/system.hpp>
 
 namespace {
 struct place {
@@ -19,46 +16,18 @@ struct avatar {
 };
 DUNLIN_OBJECT(avatar, name, position)
 
-/// Two spaces without files; what one says is kept, or given to the other.
-struct two {
-    boost::asio::io_context io;
-    dunlin::machine_clock clock;
-    dunlin::machine_chance chance;
-    std::shared_ptr<dunlin::space_body> from, to;
-    std::vector<dunlin::word::cells> told;
-
-    two() {
-        from = make(1, [this](dunlin::space_message&& said) {
-            if (auto w = std::get_if<dunlin::word::cells>(&said)) told.push_back(std::move(*w));
-        });
-        to = make(2, [](dunlin::space_message&&) {});
-        from->peer_up(1, node(2), false), to->peer_up(1, node(1), false);
-        from->receive(1, dunlin::word::cells{}), to->receive(1, dunlin::word::cells{});
-    }
-    ~two() { from->stop(), to->stop(), io.run(); }
-    static dunlin::node_id node(std::uint8_t n) {
-        dunlin::node_id id{};
-        id[0] = n;
-        return id;
-    }
-    template <class F> std::shared_ptr<dunlin::space_body> make(std::uint8_t n, F send) {
-        dunlin::space_setup s;
-        s.name = "main", s.executor = io.get_executor(), s.clock = &clock, s.chance = &chance, s.node = node(n);
-        s.send = [send](dunlin::peer_number, dunlin::space_message&& said) mutable { send(std::move(said)); };
-        auto made = std::make_shared<dunlin::space_body>(std::move(s));
-        made->own({node(n), 1, 7});
-        return made;
-    }
-    static std::string key(int k) { return "player-" + std::to_string(k); }
-    dunlin::ref<avatar> object(std::shared_ptr<dunlin::space_body> const& of, int k) {
-        return {of, of->local(of->type_of(dunlin::struct_of<avatar>()), key(k))};
+/// Two who have told each other what they know: nothing.
+struct two : bench::two_spaces<dunlin::word::cells> {
+    two() { from->receive(1, dunlin::word::cells{}), to->receive(1, dunlin::word::cells{}); }
+    static dunlin::ref<avatar> player(std::shared_ptr<dunlin::space_body> const& of, int k) {
+        return object<avatar>(of, "player-" + std::to_string(k));
     }
 };
 
 void ephemeral_turn(benchmark::State& state) {
     two t;
     std::vector<dunlin::ref<avatar>> all;
-    for (int k = 0; k < 1000; ++k) all.push_back(t.object(t.from, k));
+    for (int k = 0; k < 1000; ++k) all.push_back(t.player(t.from, k));
     std::size_t k = 0;
     for (auto _ : state) {
         all[k++ % 1000]->position = place{double(k), 1};
@@ -72,7 +41,7 @@ BENCHMARK(ephemeral_turn);
 void ephemeral_heard(benchmark::State& state) {
     two t;
     std::vector<dunlin::ref<avatar>> mine, theirs;
-    for (int k = 0; k < 1000; ++k) mine.push_back(t.object(t.from, k)), theirs.push_back(t.object(t.to, k));
+    for (int k = 0; k < 1000; ++k) mine.push_back(t.player(t.from, k)), theirs.push_back(t.player(t.to, k));
     double x = 0;
     for (auto _ : state) {
         state.PauseTiming();
@@ -93,7 +62,7 @@ void ephemeral_bytes(benchmark::State& state) {
     two t;
     auto n = int(state.range(0));
     std::vector<dunlin::ref<avatar>> all;
-    for (int k = 0; k < n; ++k) all.push_back(t.object(t.from, k));
+    for (int k = 0; k < n; ++k) all.push_back(t.player(t.from, k));
     std::size_t bytes = 0;
     dunlin::session s;
     for (auto _ : state) {

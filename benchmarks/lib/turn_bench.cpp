@@ -1,8 +1,7 @@
 // Turns and deltas through a whole space: one change sealed and queued; what comes from a peer, applied; the bytes of
 // both; the memory of one object.
 #include "bench_node.hpp"
-#include <dunlin/lib/space_body.hpp>
-#include <dunlin/net/system.hpp>
+#include "two_spaces.hpp"
 #include <malloc.h>
 
 using namespace bench;
@@ -80,41 +79,6 @@ void read_of_a_field(benchmark::State& state) {
 }
 BENCHMARK(read_of_a_field);
 
-/// Two spaces without files and links; what one tells its peer is kept, or given to the other.
-struct two_spaces {
-    asio::io_context io;
-    dunlin::machine_clock clock;
-    dunlin::machine_chance chance;
-    std::shared_ptr<dunlin::space_body> from, to;
-    std::vector<dunlin::word::push> told;
-
-    two_spaces() {
-        from = make(1, [this](dunlin::space_message&& said) {
-            if (auto push = std::get_if<dunlin::word::push>(&said)) told.push_back(std::move(*push));
-        });
-        to = make(2, [](dunlin::space_message&&) {});
-        from->peer_up(1, node(2), false);
-        to->peer_up(1, node(1), false);
-    }
-    ~two_spaces() { from->stop(), to->stop(), io.run(); }
-    static dunlin::node_id node(std::uint8_t n) {
-        dunlin::node_id id{};
-        id[0] = n;
-        return id;
-    }
-    template <class F> std::shared_ptr<dunlin::space_body> make(std::uint8_t n, F send) {
-        dunlin::space_setup s;
-        s.name = "main", s.executor = io.get_executor(), s.clock = &clock, s.chance = &chance, s.node = node(n);
-        s.log_bytes = 16 << 20;
-        s.send = [send](dunlin::peer_number, dunlin::space_message&& said) mutable { send(std::move(said)); };
-        auto made = std::make_shared<dunlin::space_body>(std::move(s));
-        made->own({node(n), 1, 7});
-        return made;
-    }
-    dunlin::ref<player> object() { return {from, from->local(from->type_of(dunlin::struct_of<player>()), "alice")}; }
-    void give(std::size_t k) { to->receive(1, dunlin::space_message(told[k])); }
-};
-
 /// Entries of so many deltas (bag[k] += 1, a thousand keys), from the message to the joined object: checked, hashed,
 /// logged, joined. The time is for one delta. The copy of the message that `give` makes is in it.
 void remote_delta_through_a_space(benchmark::State& state) {
@@ -123,9 +87,8 @@ void remote_delta_through_a_space(benchmark::State& state) {
     std::vector<std::string> keys;
     for (int k = 0; k < 1000; ++k) keys.push_back("item" + std::to_string(k));
     samples ns;
-    two_spaces s;
-    dunlin::ref<player> p = s.object();
-    dunlin::ref<player> there{s.to, s.to->local(s.to->type_of(dunlin::struct_of<player>()), "alice")};
+    two_spaces<dunlin::word::push> s(16 << 20);
+    auto p = s.object<player>(s.from, "alice"), there = s.object<player>(s.to, "alice");
     std::size_t next = 0;
     for (auto _ : state) {
         s.told.clear();
@@ -134,7 +97,7 @@ void remote_delta_through_a_space(benchmark::State& state) {
             s.from->seal();
         }
         auto begun = steady::now();
-        for (int e = 0; e < entries; ++e) s.give(std::size_t(e));
+        for (auto& push : s.told) s.give(push);
         auto us = us_since(begun);
         state.SetIterationTime(us / 1e6);
         ns.add(us * 1000 / entries / deltas);
@@ -148,8 +111,8 @@ BENCHMARK(remote_delta_through_a_space)->Arg(100)->Arg(1)->UseManualTime();
 
 /// No time: bytes of bag[k] += 1 in an entry of a hundred, of a lone score += 1 on a link and in the file's log.
 void bytes_of_a_delta(benchmark::State& state) {
-    two_spaces s;
-    dunlin::ref<player> p = s.object();
+    two_spaces<dunlin::word::push> s(16 << 20);
+    auto p = s.object<player>(s.from, "alice");
     for (int k = 0; k < 1000; ++k) p->bag["k" + std::to_string(k)] += 1, p->score += 1;
     s.from->seal();
     auto wire = [&](int deltas) { // of the second entry, whose writer and space have their numbers on the link
