@@ -7,6 +7,7 @@
 //   };
 //   alice->position = point{3, 4};
 //   if (alice->position.age() < 2s) draw(alice->position.value());
+//   room->cursors["alice"] = point{3, 4};                         dunlin::map<std::string, dunlin::ephemeral<point>>
 //
 // Concurrent  the newest stamp wins, at equal stamps the greater writer: all that have heard the same show the same. Who has
 //             seen a value beats it, whatever the clocks say.
@@ -15,10 +16,11 @@
 // place of one that still waits for its link (net/cells.hpp). It stays until a newer one comes, until reset(), until
 // its object is erased, or until the space, which keeps a bounded table of them, drops the oldest; who joins later is told
 // what is known. It is in no delta, state or digest; an entry or a state that names this kind is malformed. It is no life: an
-// object with nothing else does not exist. An atomic that is undone takes it back. Not below a map.
+// object with nothing else does not exist, nor does an element of a map that is a struct of nothing else. A map of ephemerals is
+// one itself: its keys are those that hold something. An atomic that is undone takes it back.
 // Size    24 bytes and the value; in the table of the space about 400 and the value (lib/space_cells.cpp).
 // Cost    a write: O(1), and the cell: type, key, about 40 bytes, and the value, a link.
-// Errors  out_of_bound above 16 KiB.   Source  newest-wins awareness as in y-protocols, with hybrid stamps; conflation.
+// Errors  out_of_bound above 16 KiB; so are the keys above it, together.   Source  newest-wins awareness as in y-protocols, with hybrid stamps; conflation.
 #pragma once
 #include "part.hpp"
 #include "value.hpp"
@@ -28,7 +30,7 @@
 
 namespace dunlin {
 
-constexpr std::size_t ephemeral_bytes_max = 16 << 10;
+constexpr std::size_t ephemeral_bytes_max = 16 << 10, ephemeral_path_max = 16 << 10;
 
 /// How a part reaches the value whose type it does not know.
 struct ephemeral_access {
@@ -74,6 +76,7 @@ protected:
 
     template <class T> void say(T& value, T&& with) {
         if (!fits(with)) throw_out_of_bound("an ephemeral value is at most 16 KiB");
+        if (is_attached() && !is_dirty()) check_place();
         change_to(value, std::move(with), change::said);
         held_ = true;
     }
@@ -82,8 +85,8 @@ protected:
         change_to(value, T(), change::said);
         held_ = false;
     }
-    template <class T> void drop(T& value) {
-        change_to(value, T(), change::dropped);
+    template <class T> void drop(T& value) { // also of nothing: what begins anew is taken back to this
+        change_to(value, T(), held_ ? change::dropped : change_);
         held_ = false;
     }
     template <class T> static bool fits(T const& x) {
@@ -93,7 +96,12 @@ protected:
         return out.size() <= ephemeral_bytes_max;
     }
 
+private:
+    void check_place();
+
 public:
+    /// Of the keys above one.
+    static void check_path(std::size_t bytes);
     /// Nothing was said, or it was taken back or dropped.
     bool empty() const { return !held_; }
     /// Since it was written, by this node's clock; nothing in the turn that writes it, and detached. The longest time there
@@ -111,22 +119,19 @@ class ephemeral_part final : public part {
     static ephemeral_body const& at(void const* v) { return *static_cast<ephemeral_body const*>(v); }
 
 public:
-    explicit ephemeral_part(ephemeral_access const& a) : part(std::string{'T', a.kind}, a.size), access_(a) {}
+    explicit ephemeral_part(ephemeral_access const& a) : part(std::string{'T', a.kind}, a.size, asides_in::all), access_(a) {}
 
-    ephemeral_part const* ephemeral() const override { return this; }
+    ephemeral_part const* aside_at(decoder& below, unsigned) const override { return below.finished() ? this : nullptr; }
+    bool tells(void const* v) const override { return !at(v).empty(); }
+    void show(void* v, showing const& s) const override;
+    void copy_asides(void const* from, void* to) const override;
     /// It may be shown: what somebody sends is looked at before.
     bool fits(bytes_view value) const { return value.size() <= ephemeral_bytes_max && check_value(access_.kind, value); }
-    /// By this turn, and not told yet.
-    bool is_written(void const* v) const { return at(v).change_ != ephemeral_body::change::none; }
-    /// No change: this is what the space knows of it. None: it was taken back.
-    void show(void* v, std::optional<bytes_view> value, std::uint64_t stamp, std::int64_t told_ms) const;
-    void copy(void const* from, void* to) const;
-    void value_json(bytes_view value, boost::json::value& out) const { value_to_json(access_.kind, value, out); }
 
     void make(void* v) const override { access_.make(v); }
     void destroy(void* v) const override { access_.destroy(v); }
     void attach(void* v, header& h, unsigned member) const override { at(v).attach(h, member); }
-    bool live(void const*) const override { return false; }
+    bool live(void const* v) const override { return !at(v).empty(); } // that is what a key of a map of them goes by
     bool vacant(void const*) const override { return true; }
     bool flush(void* v, flushing& f) const override;
     std::size_t weigh(void const*) const override { return 0; }

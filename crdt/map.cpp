@@ -1,4 +1,6 @@
+// length: every operation of a part, over rows
 #include "map.hpp"
+#include "ephemeral.hpp"
 #include "map_rows.hpp"
 #include "mutant.hpp"
 #include <boost/json/value.hpp>
@@ -107,7 +109,7 @@ class map_part final : public part {
 
 public:
     map_part(char key, part const& child)
-        : part(std::string("M") + key + child.kind(), sizeof(map_body)), key_(key), child_(child) {}
+        : part(std::string("M") + key + child.kind(), sizeof(map_body), child.asides()), key_(key), child_(child) {}
 
     part const& child() const { return child_; }
     struct_part const* nested() const override { return child_.nested(); }
@@ -116,6 +118,7 @@ public:
         auto key = in.bytes();
         if (key.size() > value_bytes_max || path.size() > value_bytes_max + 16)
             throw_out_of_bound("map: a key, with those above it, is at most 1 MiB");
+        if (child.asides() == asides_in::all) ephemeral_body::check_path(path.size());
         x.touch(); // may be refused: before anything is made
         auto& r = rows_of(x, child);
         auto p = r.make(key);
@@ -146,7 +149,7 @@ public:
     }
     void end(void* v, ending& e) const override {
         auto r = at(v).rows_.get();
-        if (!r || !r->may_end || (!at(v).is_attached() && !e.detached)) return; // nobody here can change what this program does not have
+        if (!r || !r->may_end || !at(v).is_attached()) return; // nobody here can change what this program does not have
         for (std::uint32_t p = 0; p < r->table_.size(); ++p) {
             ++e.looked;
             e.set_by.clear();
@@ -170,7 +173,43 @@ public:
             child_.erase(r->value(p));
         }
     }
-    bool vacant(void const* v) const override { return !at(v).rows_; }
+    bool vacant(void const* v) const override {
+        auto r = at(v).rows_.get();
+        if (!r || asides() != asides_in::some) return !r || asides() == asides_in::all;
+        for (std::uint32_t p = 0; p < r->table_.size(); ++p)
+            if (!child_.vacant(r->value(p))) return false;
+        return true;
+    }
+
+    bool tells(void const* v) const override {
+        auto r = asides() == asides_in::nothing ? nullptr : at(v).rows_.get();
+        for (std::uint32_t p = 0; r && p < r->table_.size(); ++p)
+            if (child_.tells(r->value(p))) return true;
+        return false;
+    }
+    ephemeral_part const* aside_at(decoder& below, unsigned depth) const override {
+        auto key = below.bytes();
+        return depth < depth_max && below.ok() && check_value(key_, key) ? child_.aside_at(below, depth + 1) : nullptr;
+    }
+    void show(void* v, showing const& s) const override {
+        auto& x = at(v);
+        auto key = s.below.bytes();
+        auto p = s.value ? rows_of(x).make(key) : x.rows_ ? x.rows_->table_.find(key) : row_none;
+        if (p == row_none) return;
+        child_.show(x.rows_->value(p), s);
+        if (x.rows_->resettle(p)) x.rows_->erase(p);
+        settle_empty(x);
+    }
+    void copy_asides(void const* from, void* to) const override {
+        auto theirs = at(from).rows_.get();
+        for (std::uint32_t q = 0; theirs && q < theirs->table_.size(); ++q) {
+            if (!child_.tells(theirs->value(q))) continue;
+            auto& r = rows_of(at(to));
+            auto p = r.make(theirs->table_[q].key.view());
+            child_.copy_asides(theirs->value(q), r.value(p));
+            r.resettle(p);
+        }
+    }
 
     bool flush(void* v, flushing& f) const override {
         auto& x = at(v);
@@ -190,13 +229,15 @@ public:
         for (; done < r.changes.size() && !(said && f.full()); ++done) {
             auto p = r.changes[done];
             if (r.was_only_looked_at(p)) r.take_past_back(p), child_.rollback(r.value(p));
-            auto before = f.out.size();
+            auto before = f.out.size(), here = f.path.size();
             put_value(f.out, key_, r.table_[p].key.view());
             f.more = false;
+            if (child_.asides() != asides_in::nothing) f.path.bytes(r.table_[p].key.view());
             if (child_.flush(r.value(p), f))
                 ++said;
             else
                 f.out.resize(before);
+            f.path.resize(here);
             if (f.more) break;
             r.table_[p].payload->dirty = 0;
             if (!r.past_.empty()) r.past_.erase(r.table_[p].payload);
@@ -234,7 +275,7 @@ public:
     std::size_t weigh(void const* v) const override {
         auto r = at(v).rows_.get();
         std::size_t bytes = 16;
-        if (!r) return bytes;
+        if (!r || asides() == asides_in::all) return bytes;
         for (auto p : r->changes) bytes += r->table_[p].key.view().size() + 16 + child_.weigh(r->value(p));
         return bytes + (r->cleared ? removal_bytes(*this, v) : 0);
     }
@@ -247,7 +288,7 @@ public:
 
     void check(checking& c) const override {
         auto head = c.in.u();
-        if (head == 0 || c.depth >= depth_max) return c.in.fail();
+        if (head == 0 || c.depth >= depth_max || asides() == asides_in::all) return c.in.fail();
         if (head & 1) {
             auto m = c.in.u();
             if (m == 0) return c.in.fail();
@@ -317,7 +358,7 @@ public:
         std::uint64_t n = 0;
         if (r)
             for (auto p : r->table_.sorted()) {
-                if (s.live_only() ? !child_.live(r->value(p)) : child_.vacant(r->value(p))) continue;
+                if (s.live_only() ? !child_.live(r->value(p)) : child_.vacant(r->value(p)) || (s.is_copy && !r->shows(p) && !mutant("snapshot_shows_what_is_over"))) continue;
                 put_value(s.out, key_, r->table_[p].key.view());
                 child_.encode(r->value(p), s);
                 ++n;
@@ -328,7 +369,7 @@ public:
         auto& x = at(v);
         auto n = l.in.count(2);
         if (n == 0) return;
-        if (++l.depth > depth_max) return l.in.fail();
+        if (++l.depth > depth_max || asides() == asides_in::all) return l.in.fail();
         auto& r = rows_of(x);
         std::string last;
         for (std::uint64_t k = 0; k < n && l.in.ok(); ++k) {
@@ -338,7 +379,7 @@ public:
             last.assign(key);
             auto p = r.make(key);
             child_.decode(r.value(p), l);
-            if (r.resettle(p)) l.in.fail();
+            if (r.resettle(p)) l.is_copy ? r.erase(p) : l.in.fail();
         }
         --l.depth;
         settle_empty(x);

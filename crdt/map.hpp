@@ -231,6 +231,7 @@ public:
     static part const& of() {
         static auto const one = [] {
             require(part_of<V>().size() == sizeof(V), "a class over a field, below a map, has members of its own, which nobody would keep");
+            require(!part_of<V>().is_aside_alone(), "a struct of ephemerals alone, below a map, would never be there: use dunlin::ephemeral of a described struct");
             return make_map_part(value_codec<K>::kind, part_of<V>());
         }();
         return *one;

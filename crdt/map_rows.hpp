@@ -7,6 +7,7 @@
 #pragma once
 #include "extras.hpp"
 #include "map.hpp"
+#include "mutant.hpp"
 #include "struct.hpp"
 #include <set>
 
@@ -27,7 +28,6 @@ public:
     };
     /// Elements whose deadline had passed when this turn began to use them: emptied, and as they were if nothing is written.
     boost::unordered_flat_map<header*, before_it_began> past_;
-    undo_log* beginning_ = nullptr;
     bool cleared = false;
     struct by_key {
         using is_transparent = void;
@@ -63,10 +63,9 @@ public:
         return s == &child ? s : nullptr;
     }
     void begin_anew(std::uint32_t at) {
-        beginning_ = &past_[table_[at].payload].log;
+        past_.try_emplace(table_[at].payload);
         if (auto s = as_struct()) s->begin_anew(value(at));
         else child.erase(value(at));
-        beginning_ = nullptr;
     }
     bool was_only_looked_at(std::uint32_t at) const {
         auto it = past_.empty() ? past_.end() : past_.find(table_[at].payload);
@@ -77,8 +76,9 @@ public:
     void take_past_back(std::uint32_t at) {
         auto it = past_.find(table_[at].payload);
         if (it == past_.end()) return;
-        for (auto& log = it->second.log; !log.empty(); log.pop_back()) log.back()->undo();
+        auto log = std::move(it->second.log);
         past_.erase(it);
+        for (; !log.empty(); log.pop_back()) log.back()->undo();
     }
     void keep(std::uint32_t at) {
         if (auto it = past_.find(table_[at].payload); it != past_.end()) it->second.kept = true;
@@ -122,7 +122,11 @@ public:
         return root;
     }
     void touched(header& h) override { change(h.place); }
-    undo_log* undo(header&) override { return beginning_ ? beginning_ : of->undo(); }
+    /// What is written to an element after it began anew goes back with that.
+    undo_log* undo(header& h) override {
+        auto it = past_.empty() ? past_.end() : past_.find(&h);
+        return it != past_.end() && !mutant("expiry_keeps_what_was_not_begun") ? &it->second.log : of->undo();
+    }
     std::int64_t now_ms(header&) override { return now_ms(); }
     std::int64_t lease_ms(header&, std::uint32_t writer, std::uint64_t stamp) override {
         return of->is_attached() ? of->head().up->lease_ms(of->head(), writer, stamp) : never_ms;
@@ -145,7 +149,7 @@ public:
         bool alive = child.live(value(at));
         key.mark(alive ? shown : hidden);
         of->size_ += alive;
-        return !alive && child.vacant(value(at));
+        return !alive && (child.asides() == asides_in::nothing || !child.tells(value(at)) || mutant("ephemeral_is_forgotten_before_its_element")) && child.vacant(value(at));
     }
     void sweep(std::vector<std::uint32_t>& positions) {
         std::sort(positions.begin(), positions.end(), std::greater<>());

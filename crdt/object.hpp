@@ -101,7 +101,6 @@ void add_members(std::vector<struct_part::member>& to, std::string const& prefix
 }
 
 class bounded_counter;
-class ephemeral_body;
 class expiry;
 
 /// A field of this type is in it, or in a struct in it.
@@ -130,8 +129,6 @@ template <class T> struct_part const& struct_of() {
 template <class T> part const& part_of() {
     static_assert(!holds<bounded_counter, T>(), "a bounded_counter cannot lie below a map: erasing its key would take rights away that "
                                       "are spent elsewhere; give it an object of its own and keep the object's key");
-    static_assert(!holds<ephemeral_body, T>(), "an ephemeral cannot lie below a map: it is told beside the entries that make and erase "
-                                     "keys; give what moves an object of its own and keep the object's key");
     static_assert(field_type<T> || described<T>,
                   "a map's children are fields or described structs: latest<T>, counter, flag, set<T>, map<K, V>, or a "
                   "struct with DUNLIN_OBJECT");

@@ -11,7 +11,7 @@
 //         | V value                  multi-value register
 //         | E i                      expiry
 //         | P value                  presence, of one name
-//         | T value                  ephemeral: in no delta and no state
+//         | T value                  ephemeral: in no delta and no state; nor is a map of these
 //         | S value | G value | W value   set: add wins, grow-only, remove wins
 //         | M value kind             map: key, child
 //         | { name }                 described struct; its members are in the schema of the space
@@ -21,12 +21,16 @@
 // join_delta is called only after check has passed and never while marks are set; encode of equal states gives equal
 // bytes whatever the interning; a residue (a counter's cancelled slots, a disable, an erased element) is no life and no
 // part of live_only.
+//
+// Asides are what is told beside entries and states, which say nothing of it (ephemeral.hpp). Each is named by a path from
+// its object:  path := id 4, below    below := nothing | bytes key, below | id 4, below     by what the part is
 #pragma once
 #include "field.hpp"
 #include "passage.hpp"
 #include <boost/json/fwd.hpp>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,12 +51,22 @@ struct ending {
     /// When an element with this deadline, set by these writes, is to be taken away here.
     std::function<std::int64_t(std::int64_t deadline_ms, deadline_setters const&, bool by_lease)> goes_at_ms; // none: only next_ms
     std::size_t erase_max;
-    bool detached = false; // also of a value that is no object's
     std::size_t looked = 0, erased = 0;
     deadline_setters set_by{};
     bool over = false;               // some were over in (since, now]
     std::int64_t next_ms = never_ms; // when the next one is over, or is to go
     std::int64_t leases_from_ms = std::numeric_limits<std::int64_t>::min(); // what ends by a lease is not looked at before
+};
+
+/// How much of a part is told beside entries and states: a map of asides is all aside, a struct never, as it is a life.
+enum class asides_in : std::uint8_t { nothing, some, all };
+
+/// What a space knows of one aside, on its way down to it. None: it was taken back, or is not known any more.
+struct showing {
+    decoder& below; // the path from here on
+    std::optional<bytes_view> value;
+    std::uint64_t stamp;
+    std::int64_t told_ms;
 };
 
 class part {
@@ -62,8 +76,17 @@ public:
     /// The described struct that is this part, or a map's child at some depth; null if there is none.
     virtual struct_part const* nested() const { return nullptr; }
 
-    /// It is told beside entries and states, which say nothing of it; null for all others.
-    virtual ephemeral_part const* ephemeral() const { return nullptr; }
+    asides_in asides() const { return asides_; }
+    /// A struct of nothing but asides, which is no life of its own.
+    virtual bool is_aside_alone() const { return false; }
+    /// The aside that is named by a path from here, or null: the path is somebody else's.
+    virtual ephemeral_part const* aside_at(decoder& /*below*/, unsigned /*depth*/ = 0) const { return nullptr; }
+    /// An aside in it holds something: it stays in memory, though nothing else may be in it.
+    virtual bool tells(void const*) const { return false; }
+    /// No change, never while marks are set, and of a path that aside_at knows.
+    virtual void show(void*, showing const&) const {}
+    /// The asides of one value are shown by another, which says the same in its state.
+    virtual void copy_asides(void const* /*from*/, void* /*to*/) const {}
 
     std::string const& kind() const { return kind_; }
     std::size_t size() const { return size_; }
@@ -115,7 +138,8 @@ public:
     virtual std::size_t heap_bytes(void const* v) const = 0;
 
 protected:
-    part(std::string kind, std::size_t size) : kind_(std::move(kind)), size_(size) {}
+    part(std::string kind, std::size_t size, asides_in a = asides_in::nothing) : asides_(a), kind_(std::move(kind)), size_(size) {}
+    asides_in asides_;
 
 private:
     std::string kind_;

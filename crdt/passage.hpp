@@ -43,7 +43,8 @@ public:
 
 /// What a turn says beside its entry: an ephemeral's value (ephemeral.hpp), or that there is none any more.
 struct aside {
-    std::uint32_t field = 0; // its id
+    std::uint32_t field = 0; // of the object: its id
+    std::string below;       // the path from that field on (part.hpp)
     std::uint64_t stamp = 0;
     bool held = false;
     std::string value;
@@ -59,7 +60,7 @@ struct flushing {
     std::size_t full_at_bytes = ~std::size_t(0), full_at_writers = ~std::size_t(0);
     bool more = false;
     std::vector<aside>* asides = nullptr; // nobody hears them if there are none
-    std::uint32_t field = 0;              // the id of the member that is being flushed
+    encoder path{};                       // to what is being flushed, where an aside may lie in it (part.hpp)
 
     bool full() const { return out.size() >= full_at_bytes || table.slots().size() >= full_at_writers; }
     std::uint32_t self() const { return at.slot(); }
@@ -119,6 +120,7 @@ struct saving {
     encoder& out;
     boost::unordered_flat_map<std::uint32_t, std::uint32_t> const& indices; // slot -> index, in order of writer ids
     writers const* full = nullptr; // for digests: writers by their full ids, no residue, nothing that may be dropped
+    bool is_copy = false;          // for the program itself: of maps what is shown
 
     bool live_only() const { return full; }
     std::uint32_t index(std::uint32_t slot) const { return indices.find(slot)->second; }
@@ -134,6 +136,7 @@ struct loading {
     std::uint32_t self;
     shapes const* kinds = nullptr;
     unsigned depth = 0;
+    bool is_copy = false; // for the program itself, from values here: what it does not have is left out
 
     dot one() {
         auto index = in.u();

@@ -83,7 +83,7 @@ part const* shapes::parse(std::string_view& rest, unsigned depth) {
         if (!value_kind(1)) break;
         return keep(2, [&] { return make_register_part(latest<raw_value>::access(from[1]), register_view(from[0])); });
     case 'T':
-        if (depth || !value_kind(1)) break; // never below a map
+        if (!value_kind(1)) break;
         return keep(2, [&] { return std::make_unique<ephemeral_part>(ephemeral<raw_value>::access(from[1])); });
     case 'S':
     case 'G':

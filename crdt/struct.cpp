@@ -1,3 +1,4 @@
+// length: every operation of a part, over members and extras
 #include "struct.hpp"
 #include "expiry.hpp"
 #include "mutant.hpp"
@@ -20,19 +21,17 @@ struct_part::struct_part(std::string name, std::size_t size, void (*maker)(void*
     may_end_ = false; // what the program does not know is looked at in its extras
     for (auto& m : members_) may_end_ = may_end_ || m.type->may_end();
     std::uint32_t marks = 0; // that others make, too
-    std::uint64_t bits = 0;
-    for (auto& m : members_)
-        if (m.type->ephemeral())
-            aside_marks_ |= header::bit(m.number), aside_members_ |= bit(m.number);
-        else
-            marks |= header::bit(m.number), bits |= bit(m.number);
+    for (auto& m : members_) {
+        (m.type->asides() == asides_in::all ? aside_marks_ : marks) |= header::bit(m.number);
+        if (m.type->asides() != asides_in::nothing) aside_members_ |= bit(m.number);
+    }
     aside_marks_ &= ~marks;
-    aside_alone_ = aside_members_ & ~bits;
+    if (aside_members_) asides_ = asides_in::some;
 }
 
 struct_part::member const* struct_part::aside_at(std::uint32_t id) const {
     auto m = aside_members_ ? find(id) : nullptr;
-    return m && m->type->ephemeral() ? m : nullptr;
+    return m && m->type->asides() != asides_in::nothing ? m : nullptr;
 }
 
 struct_part::member const* struct_part::find(std::uint32_t id) const {
@@ -61,13 +60,38 @@ template <class F> void struct_part::each(void const* v, F f) const {
         for (auto& i : *x) f(*i.type, i.value);
 }
 
+ephemeral_part const* struct_part::aside_at(decoder& below, unsigned depth) const {
+    auto m = depth < depth_max ? aside_at(below.u32()) : nullptr;
+    return m && below.ok() ? m->type->aside_at(below, depth + 1) : nullptr;
+}
+
+bool struct_part::is_aside_alone() const {
+    return !members_.empty() && std::none_of(members_.begin(), members_.end(), [](auto& m) { return is_life(*m.type); });
+}
+
+bool struct_part::tells(void const* v) const {
+    if (aside_members_)
+        for (auto& m : members_)
+            if (m.type->asides() != asides_in::nothing && m.type->tells(at(v, m.offset))) return true;
+    return false;
+}
+
+void struct_part::show(void* v, showing const& s) const {
+    if (auto m = aside_at(s.below.u32())) m->type->show(at(v, m->offset), s);
+}
+
+void struct_part::copy_asides(void const* from, void* to) const {
+    for (auto& m : members_)
+        if (m.type->asides() != asides_in::nothing) m.type->copy_asides(at(from, m.offset), at(to, m.offset));
+}
+
 void struct_part::attach(void* v, header& h, unsigned) const {
     for (auto& m : members_) m.type->attach(at(v, m.offset), h, m.number);
 }
 
 bool struct_part::live(void const* v) const {
     bool any = false;
-    each(v, [&](part const& p, void* x) { any = any || p.live(x); });
+    each(v, [&](part const& p, void* x) { any = any || (is_life(p) && p.live(x)); });
     return any;
 }
 
@@ -90,7 +114,7 @@ bool struct_part::shows(void const* v, std::int64_t now_ms) const {
     if (!may_end_ && !unknown(v)) return live(v);
     if (deadline_ms(v) <= now_ms) return false;
     bool any = false;
-    each(v, [&](part const& p, void* x) { any = any || (!is_deadline(p) && p.shows(x, now_ms)); });
+    each(v, [&](part const& p, void* x) { any = any || (!is_deadline(p) && is_life(p) && p.shows(x, now_ms)); });
     return any;
 }
 
@@ -109,7 +133,7 @@ void struct_part::begin_anew(void* v) const {
 
 bool struct_part::has_begun(void const* v) const {
     bool any = false;
-    each(v, [&](part const& p, void* x) { any = any || (is_deadline(p) ? p.deadline_ms(x) != never_ms : p.live(x)); });
+    each(v, [&](part const& p, void* x) { any = any || (is_deadline(p) ? p.deadline_ms(x) != never_ms : is_life(p) && p.live(x)); });
     return any;
 }
 
@@ -134,12 +158,14 @@ bool struct_part::flush(void* v, flushing& f) const {
     auto one = [&](std::uint32_t id, part const& type, void* x) {
         auto before = f.out.size();
         f.out.u32(id), f.out.u8(0);
-        auto body = f.out.size();
-        f.more = false, f.field = id;
+        auto body = f.out.size(), here = f.path.size();
+        f.more = false;
+        if (type.asides() != asides_in::nothing) f.path.u32(id);
         if (type.flush(x, f))
             f.out.patch(body - 1, f.out.size() - body), ++said;
         else
             f.out.resize(before);
+        f.path.resize(here);
     };
     auto from = f.out.size();
     auto x = erased || h.dirty & header::extras_left ? unknown(v) : nullptr;
@@ -324,7 +350,7 @@ void struct_part::encode(void const* v, saving& s) const {
     s.out.u8(0);
     std::uint64_t n = 0;
     auto one = [&](std::uint32_t id, part const& type, void* x) {
-        if (s.live_only() ? !type.live(x) : type.vacant(x)) return;
+        if (!is_life(type) || (s.live_only() ? !type.live(x) : type.vacant(x))) return;
         s.out.u32(id), s.out.u8(0);
         auto body = s.out.size();
         type.encode(x, s);
@@ -350,8 +376,9 @@ void struct_part::decode(void* v, loading& l) const {
         if (!l.in.ok() || id < least) return l.in.fail();
         least = std::uint64_t(id) + 1;
         decoder in(state);
-        loading inner{in, l.slots, l.self, l.kinds, l.depth};
+        loading inner{in, l.slots, l.self, l.kinds, l.depth, l.is_copy};
         auto m = find(id);
+        if (!m && l.is_copy) continue;
         auto line = m || !l.kinds ? nullptr : l.kinds->find(name_, id);
         auto type = m ? m->type : line ? line->type : nullptr;
         auto value = m                          ? at(v, m->offset)
@@ -359,7 +386,7 @@ void struct_part::decode(void* v, loading& l) const {
                                                 : nullptr;
         if (!value) return l.in.fail();
         type->decode(value, inner);
-        if (!in.finished() || type->vacant(value)) return l.in.fail(); // an empty member is not written
+        if (!in.finished() || (type->vacant(value) && !l.is_copy)) return l.in.fail(); // an empty member is not written
     }
     --l.depth;
 }

@@ -69,16 +69,15 @@ public:
     /// Members as a watch is told of them: a bit each, those from the 62nd on share one.
     static std::uint64_t bit(unsigned number) { return std::uint64_t(1) << (number < 62 ? number : 62); }
     std::uint64_t touched_by(bytes_view delta) const;
-    /// Of its ephemerals, none below a map: the marks that only they make; as watches are told of them, and those bits that they
-    /// share with no other member; where one lies.
+    /// Of its asides: the marks that only they make; as watches are told of what has any; the member in which one lies.
     std::uint32_t aside_marks() const { return aside_marks_; }
     std::uint64_t aside_members() const { return aside_members_; }
-    std::uint64_t aside_alone() const { return aside_alone_; }
     member const* aside_at(std::uint32_t id) const;
-    template <class F> void each_aside(F f) const { // f(member)
-        for (auto& m : members_)
-            if (aside_members_ && m.type->ephemeral()) f(m);
-    }
+    ephemeral_part const* aside_at(decoder& below, unsigned depth = 0) const override;
+    bool is_aside_alone() const override;
+    bool tells(void const* v) const override;
+    void show(void* v, showing const& s) const override;
+    void copy_asides(void const* from, void* to) const override;
     /// By a turn with these marks; members that share a mark may all have been.
     static std::uint64_t touched_in(std::uint32_t dirty);
 
@@ -90,13 +89,14 @@ private:
     std::vector<member> members_;
     bool may_end_;
     std::uint32_t aside_marks_ = 0;
-    std::uint64_t aside_members_ = 0, aside_alone_ = 0;
+    std::uint64_t aside_members_ = 0;
 
     member const* find(std::uint32_t id) const;
     template <class F> void each(void const* v, F f) const; // f(part, value) over members and extras
     static header& head(void const* v) { return const_cast<header*>(static_cast<header const*>(v))[-1]; }
     static extras* unknown(void const* v, bool make = false);
     static bool is_deadline(part const& p);
+    static bool is_life(part const& p) { return p.asides() != asides_in::all; }
     template <class One> void say_deadline(void* v, flushing& f, std::size_t from, One one) const;
 };
 

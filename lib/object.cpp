@@ -34,7 +34,7 @@ std::int64_t object::now_ms() const { return space.time().wall_now().count(); }
 std::int64_t object::now_ms(header&) { return now_ms(); }
 std::int64_t object::lease_ms(header&, std::uint32_t writer, std::uint64_t stamp) { return space.lease_ms(writer, stamp); }
 void object::announced(header&) { space.announced(); }
-undo_log* object::undo(header&) { return beginning_ ? past.get() : space.undo(); }
+undo_log* object::undo(header&) { return past ? past.get() : space.undo(); } // what is written after it began anew goes back with that
 
 void object::begin_anew() {
     if (in_turn || !is_over() || !space.may_begin_anew(*this)) return;
@@ -49,7 +49,6 @@ void object::begin_anew() {
     }
     beginning_ = false;
 }
-
 bool object::was_only_looked_at() const { return past && !past_kept && !made_by->has_begun(value()); }
 
 void object::take_past_back() {

@@ -16,10 +16,9 @@ template <class T> struct key {
 };
 
 std::string object_json(object const& o);
-/// Member by member, values without links.
+/// Member by member, values without links, as they are shown: without elements that are over, or fields that the program does
+/// not have.
 void copy_fields(struct_part const& type, void const* from, void* to);
-/// Of a copy: elements whose deadline has passed.
-void drop_over(struct_part const& type, void* copy, std::int64_t now_ms);
 
 template <class T> class ref {
     std::shared_ptr<space_body> space_;
@@ -81,7 +80,6 @@ public:
         T copy;
         if (object_->is_over()) return copy;
         copy_fields(struct_of<T>(), object_->value(), &copy);
-        drop_over(struct_of<T>(), &copy, object_->now_ms());
         return copy;
     }
     std::string json() const { return object_json(*object_); }

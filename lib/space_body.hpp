@@ -361,6 +361,7 @@ private:
     };
     std::vector<aside_of> asides_; // of the turn that is being sealed
     std::vector<aside> flushed_asides_;
+    std::vector<cells::place> gone_in_turn_; // of objects that the running turn changes
     std::set<std::string, std::less<>> with_asides_; // types that the schema says have ephemerals
     actions actions_;
     std::unique_ptr<timer> tick_;
@@ -396,6 +397,7 @@ private:
 
     void tell_of_ends(object_type& type) const;
     void has_ends(std::string const& type);
+    std::vector<std::string> add_with_holders(std::string const& type, std::set<std::string, std::less<>>& to) const;
     std::int64_t first_deadline_ms(object const& o) const;
     std::int64_t deadline_for_row(object const& o);
     void rows_moved();
@@ -460,8 +462,9 @@ private:
     bool may_have_cells(object_type const& type, std::string_view key) const;
     void erased_by(entry const& e, object_type const& type, std::string_view key);
     void show_cells(object& o);
-    void show_cell(object& o, struct_part::member const& m);
+    void show_cell(object& o, std::uint32_t field, bytes_view below);
     void dropped(std::vector<cells::place> const& all);
+    void drop_after_turn() { dropped(std::exchange(gone_in_turn_, {})); }
     void tell_cell(object_type& type, std::string_view key, std::uint32_t field, bool remote);
     void ask_links();
     void tell(object& o, std::uint64_t members, bool remote, dot at, bool aside = false);

@@ -17,32 +17,46 @@ namespace {
 constexpr std::chrono::milliseconds cells_ahead_max = std::chrono::hours(24 * 365);
 
 auto when_of(auto const& x) { return std::pair(x.stamp, x.writer); }
+
+ephemeral_part const* aside_in(struct_part const& type, std::uint32_t field, bytes_view below) {
+    auto member = type.aside_at(field);
+    decoder path(below);
+    return member ? member->type->aside_at(path) : nullptr;
+}
+
+/// What is known of an aside, on its way to a value that is to show it.
+template <class F> void on_its_way(cells::value const* known, ephemeral_part const& type, bytes_view below, F show) {
+    decoder path(below);
+    bool shown = known && known->held && type.fits(known->bytes);
+    auto told_ms = known ? std::min(std::int64_t(known->stamp >> 16), known->heard_ms) : 0;
+    show(showing{path, shown ? std::optional<bytes_view>(known->bytes) : std::nullopt, known ? known->stamp : 0, told_ms});
+}
 } // namespace
 
 /// Of what was just flushed. An erase comes first: what is written after it in the turn stays.
 void space_body::note_asides(object& o, bool erased) {
-    if (erased && may_have_cells(*o.type, o.key)) asides_.push_back({&o, {cells::erased, turn_stamp_, false, {}}});
-    for (auto& a : flushed_asides_) asides_.push_back({&o, std::move(a)});
+    if (erased && may_have_cells(*o.type, o.key)) asides_.push_back({&o, {cells::erased, {}, turn_stamp_, false, {}}});
+    for (auto& a : flushed_asides_)
+        if (a.held || !erased) asides_.push_back({&o, std::move(a)});
     flushed_asides_.clear();
 }
 
-/// Each is later than what was known here of the field, and an erase later than all of the object.
+/// Each is later than what was known here of its place, and an erase later than all of the object.
 void space_body::say_asides() {
     std::vector<cells::place> gone;
     auto now_ms = setup_.clock->wall_now().count();
     for (auto& [o, a] : std::exchange(asides_, {})) {
-        cell c{o->type->name, o->key, a.field, a.stamp, table_.id(self_), a.held, std::move(a.value)};
-        auto later_than = [&](cells::value const& v) {
-            if (when_of(c) < when_of(v)) c.stamp = v.stamp + 1;
+        cell c{o->type->name, o->key, a.field, a.stamp, table_.id(self_), a.held, std::move(a.value), a.below};
+        auto later_than = [&](cells::value const* v) {
+            if (v && when_of(c) < when_of(*v)) c.stamp = v->stamp + 1;
         };
         if (c.field == cells::erased)
-            cells_.each(c.type, c.key, [&](std::uint32_t, auto& v) { later_than(v); });
-        else if (auto e = cells_.find(c.type, c.key, cells::erased))
-            later_than(*e);
+            cells_.each(c.type, c.key, [&](auto&, auto& v) { later_than(&v); });
+        else
+            later_than(cells_.find(c.type, c.key, cells::erased)), later_than(cells_.find(c.type, c.key, c.field, c.below));
         bool as_said = c.stamp == a.stamp;
         bool taken = cells_.take(std::move(c), cells::here, now_ms, gone);
-        auto member = o->made_by->aside_at(a.field);
-        if (member && (!taken || !as_said)) show_cell(*o, *member);
+        if (!taken || !as_said) show_cell(*o, a.field, a.below);
         if (a.field != cells::erased) tell_cell(*o->type, o->key, a.field, false);
     }
     dropped(gone);
@@ -66,18 +80,18 @@ void space_body::hear_cells(peer_number from, word::cells& w) {
 void space_body::hear_cell(cell&& c, peer_number from) {
     if (!is_utf8(c.type) || !is_utf8(c.key)) return;
     auto type = find_type(c.type);
-    auto member = type ? type->part->aside_at(c.field) : nullptr;
-    if (member && c.held && !member->type->ephemeral()->fits(c.value)) return;
+    auto part = type ? aside_in(*type->part, c.field, c.below) : nullptr;
+    if (part && c.held && !part->fits(c.value)) return;
     if (auto o = type ? find(*type, c.key) : nullptr; o && o->in_turn) seal(); // marks and what others say do not meet
     std::vector<cells::place> gone;
-    auto key = c.key;
-    auto field = c.field;
+    cells::place at{c.type, c.key, c.field, c.below};
     bool taken = cells_.take(std::move(c), from, setup_.clock->wall_now().count(), gone);
     dropped(gone);
     if (!taken || !type) return;
-    if (auto o = member ? find(*type, key) : nullptr) show_cell(*o, *member);
-    tell_cell(*type, key, field, true);
+    if (auto o = part ? find(*type, at.key) : nullptr) show_cell(*o, at.field, at.below);
+    tell_cell(*type, at.key, at.field, true);
 }
+
 
 bool space_body::may_have_cells(object_type const& type, std::string_view key) const {
     return type.part->aside_members() || with_asides_.contains(type.name) || cells_.knows(type.name, key);
@@ -89,33 +103,35 @@ void space_body::erased_by(entry const& e, object_type const& type, std::string_
     auto stamp = e.stamp;
     if (stamp > hybrid_clock::of(wall + cells_ahead_max)) { // an entry is taken whatever its clock; what is seen of the object goes
         stamp = 0;
-        cells_.each(type.name, key, [&](std::uint32_t, auto& v) { stamp = std::max(stamp, v.stamp + 1); });
+        cells_.each(type.name, key, [&](auto&, auto& v) { stamp = std::max(stamp, v.stamp + 1); });
     }
     std::vector<cells::place> gone;
     cells_.erase(type.name, key, stamp, e.writer, wall.count(), gone);
     dropped(gone);
 }
 
+/// Of an object that was just made: nothing is shown yet.
 void space_body::show_cells(object& o) {
-    if (cells_.size()) o.made_by->each_aside([&](struct_part::member const& m) { show_cell(o, m); });
+    if (!cells_.size() || !o.made_by->aside_members()) return;
+    cells_.each(o.type->name, o.key, [&](cells::place const& at, cells::value const&) { show_cell(o, at.field, at.below); });
 }
 
-void space_body::show_cell(object& o, struct_part::member const& m) {
-    auto known = cells_.find(o.type->name, o.key, m.id);
-    auto& part = *m.type->ephemeral();
-    bool shown = known && known->held && part.fits(known->bytes);
-    auto told_ms = known ? std::min(std::int64_t(known->stamp >> 16), known->heard_ms) : 0;
-    part.show(static_cast<char*>(o.value()) + m.offset, shown ? std::optional<bytes_view>(known->bytes) : std::nullopt, known ? known->stamp : 0, told_ms);
+void space_body::show_cell(object& o, std::uint32_t field, bytes_view below) {
+    auto type = aside_in(*o.made_by, field, below);
+    if (!type) return;
+    auto& m = *o.made_by->aside_at(field);
+    on_its_way(cells_.find(o.type->name, o.key, field, below), *type, below,
+               [&](showing const& s) { m.type->show(static_cast<char*>(o.value()) + m.offset, s); });
 }
 
-/// Where they are in memory they are shown no more; but for what the running turn has written, which is told at its end.
+/// Where they are in memory they are shown no more. What the running turn changes is looked at when that is over: it may have
+/// been written anew, and marks name places in maps.
 void space_body::dropped(std::vector<cells::place> const& all) {
     for (auto& p : all) {
         auto type = find_type(p.type);
-        auto member = type ? type->part->aside_at(p.field) : nullptr;
-        auto o = member ? find(*type, p.key) : nullptr;
-        if (!o || (member->type->ephemeral()->is_written(static_cast<char*>(o->value()) + member->offset) && !mutant("ephemeral_is_dropped_while_written"))) continue;
-        show_cell(*o, *member);
+        auto o = type ? find(*type, p.key) : nullptr;
+        if (o && o->in_turn && !mutant("ephemeral_is_dropped_while_written")) gone_in_turn_.push_back(p);
+        else if (o) show_cell(*o, p.field, p.below);
     }
 }
 
@@ -167,15 +183,22 @@ void space_body::ask_links() {
     for (auto p : cells_.wanting()) setup_.when_idle ? setup_.when_idle(p) : idle(p);
 }
 
+/// Of fields that the program does not have and in which nothing else lies: each is made for a moment.
 void space_body::show_unknown_cells(object const& o, boost::json::object& out) const {
-    cells_.each(o.type->name, o.key, [&](std::uint32_t field, cells::value const& v) {
-        auto line = v.held && !o.made_by->aside_at(field) ? shapes_.find(o.type->name, field) : nullptr;
-        auto part = line ? line->type->ephemeral() : nullptr;
+    extras made;
+    cells_.each(o.type->name, o.key, [&](cells::place const& at, cells::value const& v) {
+        auto line = v.held && !o.made_by->aside_at(at.field) ? shapes_.find(o.type->name, at.field) : nullptr;
+        if (!line || line->type->asides() != asides_in::all) return;
+        decoder path(at.below);
+        auto part = line->type->aside_at(path);
         if (!part || !part->fits(v.bytes)) return;
-        auto name = json_name(line->name);
-        if (out.contains(name)) name = json_name(line->name + ":" + line->type->kind()); // two kinds are two fields
-        part->value_json(v.bytes, out[name]);
+        on_its_way(&v, *part, at.below, [&](showing const& s) { line->type->show(made.make(at.field, line->name, *line->type), s); });
     });
+    for (auto& i : made) {
+        auto name = json_name(*i.name);
+        if (out.contains(name)) name = json_name(*i.name + ":" + i.type->kind()); // two kinds are two fields
+        i.type->to_json(i.value, out[name]);
+    }
 }
 
 } // namespace dunlin

@@ -13,14 +13,8 @@ void space_body::tell_of_ends(object_type& type) const {
 }
 
 void space_body::has_ends(std::string const& type) {
-    std::vector<std::string> todo{type};
-    while (!todo.empty()) {
-        auto name = std::move(todo.back());
-        todo.pop_back();
-        if (!with_ends_.emplace(name).second) continue;
+    for (auto& name : add_with_holders(type, with_ends_))
         if (auto t = find_type(name)) tell_of_ends(*t);
-        if (auto it = structs_in_.find(name); it != structs_in_.end()) todo.insert(todo.end(), it->second.begin(), it->second.end());
-    }
 }
 
 /// The first deadline in it, for its row; 0: none.

@@ -13,11 +13,24 @@ bool space_body::add_line(bytes_view text) {
     if (l.kind == bounded_counter::of().kind() && with_rights_.emplace(l.type).second)
         if (auto t = find_type(l.type)) t->holds_rights = true;
     auto part = shapes_.kind(l.kind);
-    if (part->ephemeral()) with_asides_.emplace(l.type);
     auto below = part->nested();
     if (below) structs_in_[below->name()].emplace(l.type);
+    if (part->asides() != asides_in::nothing || (below && with_asides_.contains(below->name()))) add_with_holders(std::string(l.type), with_asides_);
     if (part->may_end() || (below && with_ends_.contains(below->name()))) has_ends(std::string(l.type));
     return true;
+}
+
+/// The struct, and all that have maps of it at some depth: those that are new.
+std::vector<std::string> space_body::add_with_holders(std::string const& type, std::set<std::string, std::less<>>& to) const {
+    std::vector<std::string> todo{type}, added;
+    while (!todo.empty()) {
+        auto name = std::move(todo.back());
+        todo.pop_back();
+        if (!to.emplace(name).second) continue;
+        if (auto it = structs_in_.find(name); it != structs_in_.end()) todo.insert(todo.end(), it->second.begin(), it->second.end());
+        added.push_back(std::move(name));
+    }
+    return added;
 }
 
 /// Lines in a delta of the schema object, told before it is joined: what stands behind it needs them. They only say

@@ -81,7 +81,7 @@ std::uint64_t space_body::seal() {
 /// The entries of the running turn: one, or more if it is larger than `bytes`. The last one's number; 0: nothing to say.
 std::uint64_t space_body::seal_turn(std::size_t bytes) {
     drop_what_was_looked_at();
-    if (turn_.empty()) return 0;
+    if (turn_.empty()) return drop_after_turn(), 0;
     describe_turn();
     // The schema object may have been touched after the object that needed it: it stands first.
     auto schema = std::find(turn_.begin(), turn_.end(), schema_);
@@ -96,6 +96,7 @@ std::uint64_t space_body::seal_turn(std::size_t bytes) {
     for (std::size_t from = 0; from < turn.size();)
         if (auto number = make_entry(turn, from, bytes)) made = number;
     if (!asides_.empty()) say_asides();
+    drop_after_turn();
     for (auto o : turn) unpin(*o);
     ring_watches();
     return made;
@@ -126,9 +127,9 @@ std::uint64_t space_body::make_entry(std::vector<object*> const& turn, std::size
         auto body = out.size();
         auto members = struct_part::touched_in(o->head().dirty);
         bool erased = o->head().dirty & header::erased;
-        if (!erased) members &= ~o->made_by->aside_alone();
         f.full_at_bytes = std::max(bytes, body + 4096);
         if (o->fields().flush(o->value(), f)) {
+            if (o->made_by->aside_members()) members &= o->made_by->touched_by(out.view().substr(body)); // of its asides no entry tells
             out.patch(body - 1, out.size() - body);
             if (t == named.size()) named.push_back(o->type);
             said.push_back(o);
@@ -270,6 +271,7 @@ void space_body::roll_back() {
         if (o == schema_)
             for (auto& [name, t] : types_) t->described = t.get() == schema_->type;
     }
+    drop_after_turn();
     for (auto o : turn) unpin(*o);
 }
 

@@ -16,9 +16,11 @@ bool is_newer(cells::value const& a, cells::value const& b) {
 }
 } // namespace
 
-std::tuple<bool, std::uint64_t, std::uint64_t> cells::age(row const& r) {
-    auto heard = hybrid_clock::of(std::chrono::milliseconds(r.known.heard_ms));
-    return {r.known.held, std::min(r.known.stamp, heard), r.id};
+std::pair<std::uint64_t, std::uint64_t> cells::age(row const& r) {
+    auto ages = r.known.held ? 0 : mutant("ephemeral_taken_back_goes_first") ? 1000 * gone_ages_ms : gone_ages_ms;
+    auto heard = hybrid_clock::of(std::chrono::milliseconds(std::max<std::int64_t>(r.known.heard_ms - ages, 0)));
+    auto said = r.known.stamp - std::min(r.known.stamp, hybrid_clock::of(std::chrono::milliseconds(ages)));
+    return {std::min(said, heard), r.id};
 }
 
 bool cells::is_full(place const& for_one, value const& v) const {
@@ -54,19 +56,19 @@ void cells::heard_from(peer_number p, word::cells const& w) {
 bool cells::take(cell&& c, peer_number from, std::int64_t now_ms, std::vector<place>& dropped) {
     active_ = true;
     value v{c.stamp, c.writer, c.held, std::move(c.value), now_ms};
-    auto erase = c.field == erased ? rows_.end() : rows_.find(view{c.type, c.key, erased});
+    auto erase = c.field == erased ? rows_.end() : rows_.find(view{c.type, c.key, erased, {}});
     if (erase != rows_.end() && when_of(v) < when_of(erase->second.known)) {
         if (auto l = find_link(from)) l->due.insert(erase->second.id);
         return false;
     }
-    if (auto it = rows_.find(view{c.type, c.key, c.field}); it != rows_.end() && !is_newer(v, it->second.known)) {
+    if (auto it = rows_.find(view{c.type, c.key, c.field, c.below}); it != rows_.end() && !is_newer(v, it->second.known)) {
         auto l = find_link(from);
         if (l && is_newer(it->second.known, v)) l->due.insert(it->second.id);
         else if (l) l->due.erase(it->second.id), l->later.erase(it->second.id); // it has the same
         return false;
     }
-    if (c.field == erased) drop_older({c.type, c.key, 0}, v, dropped);
-    place at{std::move(c.type), std::move(c.key), c.field};
+    if (c.field == erased) drop_older({c.type, c.key, 0, {}}, v, dropped);
+    place at{std::move(c.type), std::move(c.key), c.field, std::move(c.below)};
     // What is ahead of our clock has no age of its own: full tables would give it to each other round and round.
     bool ahead = from != here && c.stamp > hybrid_clock::of(std::chrono::milliseconds(now_ms) + hybrid_clock::ahead_max);
     if (ahead && is_full(at, v) && !rows_.contains(at)) return false;
@@ -77,10 +79,10 @@ bool cells::take(cell&& c, peer_number from, std::int64_t now_ms, std::vector<pl
 
 bool cells::erase(std::string_view type, std::string_view key, std::uint64_t stamp, writer_id const& by, std::int64_t now_ms, std::vector<place>& dropped) {
     value v{stamp, by, false, {}, now_ms};
-    auto it = rows_.find(view{type, key, erased});
+    auto it = rows_.find(view{type, key, erased, {}});
     if (it != rows_.end() && when_of(v) <= when_of(it->second.known)) return false;
-    drop_older({type, key, 0}, v, dropped);
-    auto id = put({std::string(type), std::string(key), erased}, std::move(v), here);
+    drop_older({type, key, 0, {}}, v, dropped);
+    auto id = put({std::string(type), std::string(key), erased, {}}, std::move(v), here);
     // The entry tells most; not who takes it as part of a state.
     for (auto& l : links_) l.due.erase(id), l.later.insert(id);
     keep_bounds(dropped);
@@ -90,7 +92,7 @@ bool cells::erase(std::string_view type, std::string_view key, std::uint64_t sta
 /// What the eraser has written since, in the same turn, stays.
 void cells::drop_older(view of, value const& than, std::vector<place>& dropped) {
     if (mutant("ephemeral_outlives_its_object")) return;
-    for (auto it = rows_.lower_bound(view{of.type, of.key, 1}); it != rows_.end() && it->first.type == of.type && it->first.key == of.key;) {
+    for (auto it = rows_.lower_bound(view{of.type, of.key, 1, {}}); it != rows_.end() && it->first.type == of.type && it->first.key == of.key;) {
         auto old = it++;
         if (when_of(old->second.known) < when_of(than)) dropped.push_back(old->first), drop(old);
     }
@@ -126,7 +128,7 @@ void cells::pass_on(std::uint64_t id, peer_number from) {
 void cells::keep_bounds(std::vector<place>& dropped) {
     if (mutant("ephemeral_table_without_bound")) return;
     while (rows_.size() > bounds_.count || bytes_ > bounds_.bytes) {
-        auto oldest = by_id_.at(std::get<2>(*by_age_.begin()));
+        auto oldest = by_id_.at(by_age_.begin()->second);
         dropped.push_back(oldest->first);
         drop(oldest);
     }
@@ -177,20 +179,20 @@ std::optional<word::cells> cells::next(peer_number p) {
         auto& [of, its] = *by_id_.at(*at);
         l->due.erase(at);
         auto& v = its.known;
-        w.list.push_back({of.type, of.key, of.field, v.stamp, v.writer, v.held, v.bytes});
-        bytes += of.type.size() + of.key.size() + v.bytes.size() + 24;
+        w.list.push_back({of.type, of.key, of.field, v.stamp, v.writer, v.held, v.bytes, of.below});
+        bytes += of.type.size() + of.key.size() + of.below.size() + v.bytes.size() + 24;
     }
     if (!w.tells_links && w.list.empty()) return std::nullopt;
     return w;
 }
 
-cells::value const* cells::find(std::string_view type, std::string_view key, std::uint32_t field) const {
-    auto it = rows_.find(view{type, key, field});
+cells::value const* cells::find(std::string_view type, std::string_view key, std::uint32_t field, std::string_view below) const {
+    auto it = rows_.find(view{type, key, field, below});
     return it == rows_.end() ? nullptr : &it->second.known;
 }
 
 bool cells::knows(std::string_view type, std::string_view key) const {
-    auto it = rows_.lower_bound(view{type, key, 0});
+    auto it = rows_.lower_bound(view{type, key, 0, {}});
     return it != rows_.end() && it->first.type == type && it->first.key == key;
 }
 

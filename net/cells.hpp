@@ -12,8 +12,8 @@
 // up to a second (tick), and only if nothing newer has come: it repairs, and carries nothing as a rule.
 // A link hears nothing before its other end has said this word: who does not know it gets one short message.
 // `erased` (field 0) of an object drops what is older of it, and lets nothing older come back.
-// State   bounded in cells and bytes: what was taken back or erased goes first, then the oldest stamp; one that is ahead of our clock
-//         is as old as when it was heard, so that a wrong clock does not fill the table for ever. A link: 50 bytes for each field that is due.
+// State   bounded in cells and bytes: the oldest stamp goes first, and what was taken back or erased as if it were a minute older,
+//         which is time to tell it. One that is ahead of our clock is as old as when it was heard, so that a wrong clock does not fill the table for ever. A link: 50 bytes for each field that is due.
 // Cost    take: O(log n).   Threads the space's executor.   Errors  none: what does not fit is not taken.
 // Source  conflation; round-robin; flooding with a newest-wins table.
 #pragma once
@@ -34,10 +34,11 @@ struct cells_bounds {
 
 class cells {
 public:
-    /// Which one: type, key, field.
+    /// Which one: type, key, field and what is below that.
     struct place {
         std::string type, key;
         std::uint32_t field = 0;
+        std::string below{};
         friend auto operator<=>(place const&, place const&) = default;
     };
     struct value {
@@ -48,9 +49,10 @@ public:
         std::int64_t heard_ms = 0;
     };
     static constexpr std::uint32_t erased = 0; // the field
-    static constexpr std::size_t cell_bytes = 400;  // of memory, beside its strings
+    static constexpr std::size_t cell_bytes = 400, row_bytes = 200; // of memory, beside its strings; in the map that it lies below
     static constexpr peer_number here = 0;
     static constexpr std::size_t links_max = 1024;
+    static constexpr std::int64_t gone_ages_ms = 60'000;
 
     explicit cells(cells_bounds b = {}) : bounds_(b) {}
     cells(cells const&) = delete;
@@ -73,11 +75,11 @@ public:
     /// The link has nothing else to send.
     std::optional<word::cells> next(peer_number p);
 
-    value const* find(std::string_view type, std::string_view key, std::uint32_t field) const;
-    /// f(field, value) of all that is known of an object; the erase, if there is one, first.
+    value const* find(std::string_view type, std::string_view key, std::uint32_t field, std::string_view below = {}) const;
+    /// f(place, value) of all that is known of an object; the erase, if there is one, first.
     template <class F> void each(std::string_view type, std::string_view key, F f) const {
-        for (auto it = rows_.lower_bound(view{type, key, 0}); it != rows_.end() && it->first.type == type && it->first.key == key; ++it)
-            f(it->first.field, it->second.known);
+        for (auto it = rows_.lower_bound(view{type, key, 0, {}}); it != rows_.end() && it->first.type == type && it->first.key == key; ++it)
+            f(it->first, it->second.known);
     }
     /// f(place, value), by place.
     template <class F> void each(F f) const {
@@ -94,10 +96,11 @@ private:
     struct view {
         std::string_view type, key;
         std::uint32_t field;
+        std::string_view below;
     };
     struct by_place {
         using is_transparent = void;
-        static auto tie(auto const& p) { return std::tuple<std::string_view, std::string_view, std::uint32_t>(p.type, p.key, p.field); }
+        static auto tie(auto const& p) { return std::tuple<std::string_view, std::string_view, std::uint32_t, std::string_view>(p.type, p.key, p.field, p.below); }
         bool operator()(auto const& a, auto const& b) const { return tie(a) < tie(b); }
     };
     struct row {
@@ -118,7 +121,7 @@ private:
     cells_bounds bounds_;
     table rows_;
     std::map<std::uint64_t, table::iterator> by_id_;
-    std::set<std::tuple<bool, std::uint64_t, std::uint64_t>> by_age_; // held, since when, id: what goes first
+    std::set<std::pair<std::uint64_t, std::uint64_t>> by_age_; // since when, id: what goes first
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
     std::vector<link> links_;
@@ -128,14 +131,17 @@ private:
     link* find_link(peer_number p);
     /// Of whom we are linked to: who does not speak is told once, so that it begins to.
     bool hears_of_links(link const& l) const { return active_ && (l.speaks ? l.told_links != links_version_ : l.told_links == 0); }
-    static std::tuple<bool, std::uint64_t, std::uint64_t> age(row const& r);
+    static std::pair<std::uint64_t, std::uint64_t> age(row const& r);
     bool is_full(place const& for_one, value const& v) const;
     std::uint64_t put(place&& at, value&& v, peer_number from);
     void pass_on(std::uint64_t id, peer_number from);
     void drop_older(view of, value const& than, std::vector<place>& dropped);
     void keep_bounds(std::vector<place>& dropped);
     void drop(table::iterator it);
-    static std::size_t size_of(place const& at, value const& v) { return cell_bytes + at.type.size() + at.key.size() + v.bytes.size(); }
+    static std::size_t size_of(place const& at, value const& v) {
+        auto bytes = cell_bytes + at.type.size() + at.key.size() + v.bytes.size();
+        return at.below.empty() ? bytes : bytes + row_bytes + 2 * at.below.size() + v.bytes.size();
+    }
 };
 
 } // namespace dunlin

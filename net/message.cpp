@@ -134,7 +134,8 @@ struct message_writer {
                 out.u(0), out.bytes(c.type), types.push_back(c.type);
             else
                 out.u(t + 1);
-            out.bytes(c.key), out.u32(c.field), writer(c.writer), out.u(c.stamp), out.u8(c.held);
+            out.bytes(c.key), out.u32(c.field), writer(c.writer), out.u(c.stamp), out.u8(c.held | !c.below.empty() << 1);
+            if (!c.below.empty()) out.bytes(c.below);
             if (c.held) out.bytes(c.value);
         }
     }
@@ -250,9 +251,12 @@ struct message_reader {
                 types.push_back(w.list.size() - 1), c.type = text_of(in, wire_bounds::name_max);
             else
                 c.type = w.list[types[t - 1]].type;
-            c.key = text_of(in, wire_bounds::name_max), c.field = in.u32(), c.writer = writer(), c.stamp = in.u(), c.held = flag_of(in);
+            c.key = text_of(in, wire_bounds::name_max), c.field = in.u32(), c.writer = writer(), c.stamp = in.u();
+            auto is = in.u8();
+            c.held = is & 1;
+            if (is & 2) c.below = text_of(in, wire_bounds::cell_below_max);
             if (c.held) c.value = text_of(in, wire_bounds::cell_value_max);
-            if (c.type.empty() || c.key.empty() || (c.held && !c.field)) in.fail();
+            if (is > 3 || c.type.empty() || c.key.empty() || (is && !c.field) || bool(is & 2) == c.below.empty()) in.fail();
         }
     }
     void get(word::ping& w) { w.token = in.u(); }

@@ -37,6 +37,7 @@ constexpr std::size_t text_max = 1u << 16;
 constexpr std::size_t json_max = 4u << 20;
 constexpr std::size_t cells_max = 1024;
 constexpr std::size_t cell_value_max = 16u << 10;
+constexpr std::size_t cell_below_max = 17u << 10;
 constexpr std::size_t cell_links_max = 1024;
 constexpr std::uint32_t writers_max = 1u << 16;
 constexpr std::uint32_t spaces_max = 1u << 12;
@@ -61,7 +62,7 @@ struct known_peer {
 };
 
 /// A value that is told beside the entries (cells.hpp). Its field is named by the hash of name and kind; 0: all of the object, which
-/// was erased, and then nothing is held.
+/// was erased, and then nothing is held. Below a map there is the rest of its path.
 struct cell {
     std::string type, key;
     std::uint32_t field = 0;
@@ -69,6 +70,7 @@ struct cell {
     writer_id writer;
     bool held = false; // else it was taken back
     std::string value;
+    std::string below{};
     bool operator==(cell const&) const = default;
 };
 

@@ -65,6 +65,15 @@ ephemeral ephemeral_takes_any_stamp              lib_tests   cells.of_a_stamp*
 ephemeral ephemeral_is_dropped_while_written     lib_tests   cells.*
 ephemeral ephemeral_is_told_as_saved             sim_tests   ephemeral.is_told_to_watches*
 ephemeral undo_forgets_an_ephemeral              crdt_tests  ephemeral.*
+ephemeral ephemeral_erased_with_its_key_is_not_told crdt_tests ephemeral_map.*
+ephemeral ephemeral_erased_with_its_key_is_not_told sim_tests ephemeral_map.*
+ephemeral ephemeral_is_forgotten_before_its_element crdt_tests ephemeral_map.*
+ephemeral ephemeral_is_dropped_while_written     lib_tests   cells.below_a_map*
+ephemeral ephemeral_taken_back_goes_first        net_tests   cells.a_full_table*
+ephemeral expiry_keeps_what_was_not_begun        sim_tests   ephemeral_map.of_what_*
+snapshot  snapshot_shows_what_is_over            sim_tests   expiry.that_a_program*
+memory    listing_gives_all_that_is_fresh        sim_tests   listing.of_what_has_no_row*
+snapshot  snapshot_stops_at_what_is_unknown      sim_tests   schema.*
 ending    ending_is_everybodys                   sim_tests   expiry.*
 ending    ending_waits_for_nobody                sim_tests   expiry.*
 ending    lease_is_not_renewed                   sim_tests   presence.*

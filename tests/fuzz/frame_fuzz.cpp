@@ -239,7 +239,7 @@ std::vector<std::string> fuzz_samples() {
     word::cells cells;
     cells.tells_links = true, cells.links = {lone::writer_of(2).node, lone::writer_of(3).node};
     for (auto& m : struct_of<sampled::every>().members()) {
-        if (!m.type->ephemeral() && m.name != "sum") continue;
+        if (m.type->asides() == asides_in::nothing && m.name != "sum") continue;
         cells.list.push_back({"every", "k", m.id, 7u << 16, lone::writer_of(2), true, m.name == "typed" ? "hm" : ""});
         cells.list.push_back({"every", "k", m.id, 8u << 16, lone::writer_of(2), false, ""});
     }

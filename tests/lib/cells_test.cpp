@@ -4,6 +4,7 @@
 #include <dunlin/crdt/counter.hpp>
 #include <dunlin/crdt/ephemeral.hpp>
 #include <dunlin/crdt/latest.hpp>
+#include <dunlin/crdt/map.hpp>
 #include <dunlin/lib/ref.hpp>
 #include <gtest/gtest.h>
 
@@ -17,6 +18,19 @@ struct bird {
     counter eggs;
 };
 DUNLIN_OBJECT(bird, name, height, song, eggs)
+
+struct swarm {
+    counter wings;
+    map<std::string, ephemeral<std::int64_t>> heights;
+};
+DUNLIN_OBJECT(swarm, wings, heights)
+
+/// The path below heights.
+std::string of_key(std::string_view key) {
+    encoder out;
+    out.bytes(key);
+    return out.take();
+}
 
 std::string number_bytes(std::int64_t n) {
     encoder out;
@@ -187,4 +201,38 @@ TEST(cells, a_write_that_is_not_told_yet_survives_a_table_that_drops_what_was_th
     ASSERT_TRUE(it);
     EXPECT_TRUE(it->held);
     EXPECT_EQ(it->bytes, number_bytes(2));
+}
+
+// What is dropped of a map in which the running turn has marks is taken out of it when that is over: marks name places.
+TEST(cells, below_a_map_that_the_running_turn_changes_are_dropped_after_it) {
+    nest s;
+    auto& f = s.get<swarm>();
+    for (auto bird : {"a", "b", "c"}) f.heights[bird] = 1;
+    s.body->seal();
+    s.clock.wall += std::chrono::seconds(5);
+    f.heights["c"] = 2, f.heights["d"] = 3;
+    for (int k = 0; k < 140; ++k) {
+        word::cells w;
+        for (int n = 0; n < 1000; ++n) w.list.push_back({"bird", "other" + std::to_string(k * 1000 + n), field_id("song", "Ts"), s.now(), lone::writer_of(9), true, "la"});
+        s.body->receive(1, std::move(w));
+    }
+    EXPECT_FALSE(s.body->told().find("swarm", "k", field_id("heights", "MsTi"), of_key("a"))) << "the table was not full";
+    s.body->seal();
+    std::string keys;
+    for (auto [key, height] : f.heights.ordered()) keys += std::string(key) + std::to_string(height.value());
+    EXPECT_EQ(keys, "c2d3");
+}
+
+TEST(cells, whose_path_is_none_are_kept_and_shown_nowhere) {
+    nest s;
+    auto& f = s.get<swarm>();
+    auto heights = field_id("heights", "MsTi");
+    for (auto& path : {std::string(), of_key("a") + "x", std::string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"), of_key(std::string("\xFF", 1)), std::string(16000, '\1')})
+        s.hear({"swarm", "k", heights, s.now(), lone::writer_of(9), true, number_bytes(1), path});
+    s.hear({"swarm", "k", heights, s.now(), lone::writer_of(9), true, "no number", of_key("b")});
+    s.hear({"swarm", "k", field_id("wings", "C"), s.now(), lone::writer_of(9), true, number_bytes(1), of_key("c")});
+    s.hear({"swarm", "k", heights, s.now(), lone::writer_of(9), true, number_bytes(1), of_key("d")});
+    EXPECT_EQ(f.heights.size(), 2u) << "d, and a name in no alphabet";
+    EXPECT_TRUE(f.heights.contains("d"));
+    EXPECT_FALSE(s.body->told().find("swarm", "k", heights, of_key("b"))) << "no value of the field";
 }

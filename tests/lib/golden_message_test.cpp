@@ -54,6 +54,8 @@ std::vector<sample> samples() {
     cells.list = {{"avatar", "ada", 0xBCD35A9A, stamp, writer(1), true, "value"},
                   {"avatar", "ada", 7, stamp + 1, writer(1), false, ""},
                   {"room", "hall", 0, stamp, writer(1), false, ""}};
+    word::cells below;
+    below.list = {{"room", "hall", 0xBCD35A9A, stamp, writer(1), true, "value", "\3ada"}, {"room", "hall", 7, stamp + 1, writer(1), false, "", "\3ada"}};
     return {
         {"ping", "ping, token 1", word::ping{1}},
         {"pong", "pong, token 70000", word::pong{70000}},
@@ -74,6 +76,7 @@ std::vector<sample> samples() {
         {"state_pull", "name_space, state_pull: begin", main(word::state_pull{0, ""})},
         {"state_chunk", "name_space, state_chunk, the last", main(word::state_chunk{9, "cur", "bytes", "next", true})},
         {"cells", "name_space, name_writer, cells: links, a value, a field taken back, an erase", main(cells)},
+        {"cells_below_maps", "name_space, name_writer, cells: below a map a value, and one taken back", main(below)},
         {"busy", "name_space, busy for 1.5 s", main(word::busy{5, std::chrono::milliseconds(1500)})},
     };
 }

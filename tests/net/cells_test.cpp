@@ -33,8 +33,8 @@ std::string shown(cells const& t, std::string_view key, std::uint32_t field = 1)
 std::string content(cells const& t) {
     std::string all;
     for (std::string key : {"a", "b", "c"})
-        t.each("avatar", key, [&](std::uint32_t field, cells::value const& v) {
-            all += key + std::to_string(field) + "=" + (v.held ? v.bytes : "-") + "@" + std::to_string(v.stamp) + "/" + std::to_string(v.writer.nonce) + " ";
+        t.each("avatar", key, [&](cells::place const& at, cells::value const& v) {
+            all += key + std::to_string(at.field) + at.below + "=" + (v.held ? v.bytes : "-") + "@" + std::to_string(v.stamp) + "/" + std::to_string(v.writer.nonce) + " ";
         });
     return all;
 }
@@ -243,6 +243,12 @@ TEST(cells, a_full_table_drops_the_oldest) {
     EXPECT_FALSE(t.take(said("late", 1, 3, 1, "v"), cells::here, 1, dropped)) << "older than all";
     for (std::uint64_t k = 1; k <= 50; ++k) t.take(taken_back("gone" + std::to_string(k), 0, 1000 + k, 1), cells::here, 1, dropped);
     EXPECT_EQ(shown(t, "p21"), "v") << "an erase costs nobody a value";
+    cells busy({.count = 3}); // what is taken back has a minute to be told
+    for (std::uint64_t k = 1; k <= 3; ++k) busy.take(said("p" + std::to_string(k), 1, k << 16, 1, "v"), cells::here, std::int64_t(k), dropped);
+    busy.take(taken_back("p3", 1, 100'000 << 16, 1), cells::here, 100'000, dropped);
+    busy.take(said("p4", 1, 100'000 << 16, 1, "v"), cells::here, 100'000, dropped);
+    EXPECT_EQ(shown(busy, "p1"), "-") << "the oldest";
+    EXPECT_TRUE(busy.find("avatar", "p3", 1));
     // A clock that is a day ahead has filled it: what is said now is kept all the same, and there it comes to an end.
     std::int64_t now_ms = 1'700'000'000'000, day_ms = 86'400'000;
     auto at = [](std::int64_t ms) { return std::uint64_t(ms) << 16; };
@@ -396,12 +402,13 @@ refusal::fault read_fault(std::string const& payload) {
     refusal why;
     return s.read(in, m, why) ? refusal::fault::none : why.what;
 }
-std::string one_cell(std::uint64_t type, std::string const& key, std::uint32_t field, std::uint64_t writer, std::uint8_t held, std::string const& value) {
+std::string one_cell(std::uint64_t type, std::string const& key, std::uint32_t field, std::uint64_t writer, std::uint8_t flags, std::string const& value, std::string const& below = {}) {
     encoder e;
     e.u(type);
     if (!type) e.bytes("avatar");
-    e.bytes(key), e.u32(field), e.u(writer), e.u(5), e.u8(held);
-    if (held) e.bytes(value);
+    e.bytes(key), e.u32(field), e.u(writer), e.u(5), e.u8(flags);
+    if (flags & 2) e.bytes(below);
+    if (flags & 1) e.bytes(value);
     return e.take();
 }
 std::string list(std::uint64_t n, std::string const& bytes) {
@@ -423,7 +430,11 @@ TEST(cells, of_an_enemy_are_refused) {
     EXPECT_EQ(read_fault(list(1, one_cell(0, "", 1, 0, 1, "v"))), fault::malformed);
     EXPECT_EQ(read_fault(list(1, one_cell(0, std::string(513, 'k'), 1, 0, 1, "v"))), fault::malformed);
     EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 0, 0, 1, "v"))), fault::malformed) << "an erase that holds something";
-    EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 0, 2, "v"))), fault::malformed);
+    EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 0, 4, "v"))), fault::malformed);
+    EXPECT_EQ(read_fault(list(2, one_cell(0, "k", 1, 0, 3, "v", "b") + one_cell(1, "k", 1, 0, 2, "", "b"))), fault::none) << "below a map";
+    EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 0, 3, "v"))), fault::malformed) << "below nothing";
+    EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 0, 0, 2, "", "b"))), fault::malformed) << "an erase of a part";
+    EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 0, 3, "v", std::string((17u << 10) + 1, 'b')))), fault::malformed);
     EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 0, 1, std::string((16u << 10) + 1, 'v')))), fault::malformed);
     EXPECT_EQ(read_fault(list(1, one_cell(0, "k", 1, 1, 1, "v"))), fault::unknown_number);
     EXPECT_EQ(read_fault(list(~std::uint64_t(0), good)), fault::malformed);

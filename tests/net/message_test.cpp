@@ -88,7 +88,7 @@ struct maker {
             for (auto n = below(5); n--;) {
                 bool held = below(2);
                 auto field = std::uint32_t(held ? 1 + below(1u << 31) : below(2) * random() >> 32);
-                c.list.push_back({"t" + text(1 + below(2)), "k" + text(20), field, any(), writer(), held, held ? text(40) : ""});
+                c.list.push_back({"t" + text(1 + below(2)), "k" + text(20), field, any(), writer(), held, held ? text(40) : "", field && below(2) ? "b" + text(30) : ""});
             }
             return c;
         }

@@ -1,5 +1,6 @@
 // What must hold in a history after each step, and in the end.
 #include "history.hpp"
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 namespace clusters {
@@ -112,20 +113,50 @@ void history::check_bounds(std::size_t i) {
     }
 }
 
+namespace {
+/// A value made of the object's state and of what is known of its asides looks as it does; else what differs.
+std::string difference_to_what_is_known(dunlin::space_body& space, dunlin::object& o) {
+    using namespace dunlin;
+    std::unique_ptr<object, void (*)(object*)> made(object::make(o.space, *o.type, o.key), object::destroy);
+    auto at = [](object& of, struct_part::member const& m) { return static_cast<char*>(of.value()) + m.offset; };
+    for (auto& m : o.made_by->members()) {
+        if (m.type->asides() == asides_in::all) continue;
+        slot_set used;
+        m.type->each_slot(at(o, m), used);
+        std::vector<std::uint32_t> slots;
+        boost::unordered_flat_map<std::uint32_t, std::uint32_t> indices;
+        used.each([&](std::uint32_t s) { indices.emplace(s, std::uint32_t(slots.size())), slots.push_back(s); });
+        encoder bytes;
+        saving out{bytes, indices};
+        m.type->encode(at(o, m), out);
+        decoder in(bytes.view());
+        loading l{in, slots, writers::none, &space.kinds()};
+        m.type->decode(at(*made, m), l);
+    }
+    space.told().each(o.type->name, o.key, [&](cells::place const& place, cells::value const& v) {
+        auto m = o.made_by->aside_at(place.field);
+        decoder path(place.below), below(place.below);
+        if (m && v.held && m->type->aside_at(path)) m->type->show(at(*made, *m), {below, v.bytes, v.stamp, 0});
+    });
+    for (auto& m : o.made_by->members()) {
+        boost::json::value is, should;
+        m.type->to_json(at(o, m), is), m.type->to_json(at(*made, m), should);
+        if (m.type->asides() != asides_in::nothing && is != should) return m.name + ": " + serialize(is) + " and not " + serialize(should);
+    }
+    return {};
+}
+} // namespace
+
 /// What is told and not kept: all know the same, what is in memory shows just that, and one write more is shown by all.
 void history::check_told() {
     auto all = [this](std::size_t i, std::map<std::string, std::string>& known) {
         auto& space = *c.node(i).body()->spaces().at("main");
         space.told().each([&](dunlin::cells::place const& at, dunlin::cells::value const& v) {
-            if (v.held) known[at.type + " " + at.key + " " + std::to_string(at.field)] = v.bytes + " of " + std::to_string(v.stamp);
+            if (v.held) known[at.type + " " + at.key + " " + std::to_string(at.field) + " " + at.below] = v.bytes + " of " + std::to_string(v.stamp);
             auto type = space.find_type(at.type);
-            auto member = type ? type->part->aside_at(at.field) : nullptr;
-            auto o = member ? space.find(*type, at.key) : nullptr;
-            if (!o) return;
-            boost::json::value shown, said = nullptr;
-            member->type->to_json(static_cast<char const*>(static_cast<dunlin::object const*>(o)->value()) + member->offset, shown);
-            if (v.held) member->type->ephemeral()->value_json(v.bytes, said);
-            if (shown != said) fail(name_of(i) + " shows of " + at.key + " something else than it knows");
+            auto o = type ? space.find(*type, at.key) : nullptr;
+            auto differs = o ? difference_to_what_is_known(space, *o) : std::string();
+            if (!differs.empty()) fail(name_of(i) + " shows of " + at.type + " " + at.key + " something else than it knows, " + differs);
         });
         return space.told().bytes() > what.memory / 16; // some may have been dropped
     };

@@ -20,6 +20,15 @@ struct shop {
     dunlin::map<std::string, dunlin::expiry> online;
 };
 DUNLIN_OBJECT(shop, carts, online)
+
+namespace endless { // before they could end
+struct cart {
+    dunlin::set<std::string> items;
+};
+DUNLIN_OBJECT_AS("cart", cart, items)
+struct shop { dunlin::map<std::string, cart> carts; };
+DUNLIN_OBJECT_AS("shop", shop, carts)
+} // namespace endless
 } // namespace
 
 using namespace clusters;
@@ -370,4 +379,22 @@ TEST(expiry, of_elements_of_a_map) {
         EXPECT_LT(bytes(c, i), before / 2) << "nothing is left of them";
     }
     EXPECT_LE(entries(c, 0), made + 12) << "each takes a thousand along";
+}
+
+TEST(expiry, that_a_program_does_not_have_ends_what_its_copies_show) {
+    cluster c(2, seed(819));
+    with<shop>(c, 0, "s", [](auto& s) {
+        for (auto name : {"a", "b"}) s->carts[name]->items.insert("milk");
+        return s->carts["a"]->expires(20s), 0;
+    });
+    auto copied = [&] {
+        return with<endless::shop>(c, 1, "s", [](auto& s) {
+            auto copy = s.snapshot();
+            return std::pair(s->carts.size(), copy.carts.size());
+        });
+    };
+    c.advance(2s);
+    EXPECT_EQ(copied(), std::pair(std::size_t(2), std::size_t(2)));
+    c.advance(30s);
+    EXPECT_EQ(copied(), std::pair(std::size_t(1), std::size_t(1)));
 }

@@ -126,6 +126,24 @@ TEST(kinds, of_one_name_are_kept_apart_and_told_with_both_nodes) {
     for (std::size_t i : {0, 1, 2}) EXPECT_EQ(told(c, i).size(), 1u) << "once is enough";
 }
 
+// What a program does not have is no part of its copies, and takes nothing else away from them.
+TEST(schema, of_another_build_leaves_snapshots_whole) {
+    cluster c(2, seed(81));
+    edit<old_build::basket>(c, 0, [](old_build::basket& b) {
+        for (auto name : {"a", "b", "c"}) b.slots[name]->uses += 2, b.slots[name]->label = name;
+        b.slots["only a label"]->label = "x", b.tags.insert("t"), b.score += 5;
+    });
+    ASSERT_SETTLES(c);
+    auto copied = c.run(1, [](dunlin::node& n) -> awaitable<std::string> {
+        dunlin::ref<new_build::basket> b = co_await n.open<new_build::basket>("b");
+        auto copy = b.snapshot();
+        std::string text = std::to_string(long(copy.points));
+        for (auto [name, slot] : copy.slots.ordered()) text += " " + std::string(name) + std::to_string(long(slot.uses));
+        co_return text;
+    });
+    EXPECT_EQ(copied, "5 a2 b2 c2");
+}
+
 TEST(kinds, of_a_space_are_told_to_tools) {
     cluster c(2, seed(702));
     edit_old(c, 0, 3), edit_new(c, 1, 4);

@@ -25,8 +25,9 @@ struct stay {
     dunlin::indexed<dunlin::counter> uses; // in the other build it is not
     dunlin::set<std::string> tags;
     dunlin::expiry expires;
+    dunlin::ephemeral<std::int64_t> seat; // nor this
 };
-DUNLIN_OBJECT(stay, label, uses, tags, expires)
+DUNLIN_OBJECT(stay, label, uses, tags, expires, seat)
 
 /// The types with another policy than most.
 struct policies {
@@ -42,8 +43,9 @@ struct policies {
     dunlin::map<std::string, dunlin::expiry> online;
     dunlin::map<std::string, dunlin::map<std::string, stay>> stays;
     dunlin::ephemeral<std::string> cursor;
+    dunlin::map<std::string, dunlin::map<std::int64_t, dunlin::ephemeral<std::string>>> cursors;
 };
-DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays, cursor)
+DUNLIN_OBJECT(policies, off, all, low, allowed, allowed_by, off_by, perhaps, purse, done, online, stays, cursor, cursors)
 
 /// A lattice of the service's own, with bytes of its own.
 struct marks {
@@ -60,8 +62,9 @@ struct item {
     dunlin::counter uses;
     dunlin::set<std::string> tags;
     dunlin::flag bound;
+    dunlin::ephemeral<std::int64_t> glow;
 };
-DUNLIN_OBJECT_AS("item", item, label, uses, tags, bound)
+DUNLIN_OBJECT_AS("item", item, label, uses, tags, bound, glow)
 
 struct thing {
     dunlin::latest<std::string> name;
@@ -82,8 +85,9 @@ struct thing {
     dunlin::bounded_counter tickets; // which the other build does not know, and gives from all the same
     dunlin::ephemeral<std::int64_t> where;
     dunlin::ephemeral<std::optional<std::string>> typing; // nor this
+    dunlin::map<std::string, dunlin::ephemeral<std::int64_t>> pointers;
 };
-DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, marked, marked_by, tickets, where, typing)
+DUNLIN_OBJECT_AS("thing", thing, name, score, on, tags, bag, deep, items, shelves, flags, highs, ever, best, ways, marked, marked_by, tickets, where, typing, pointers)
 
 using session = stay; // whole objects
 
@@ -138,7 +142,11 @@ inline std::string any_of(chance_source& c, char const* prefix, std::uint64_t n)
 }
 
 template <class Item> void change_item(Item& x, chance_source& c) {
-    switch (c.below(7)) {
+    switch (c.below(9)) {
+    case 7:
+    case 8:
+        if constexpr (requires { x.glow; }) c.happens(0.8) ? void(x.glow = std::int64_t(c.below(1000))) : x.glow.reset();
+        break;
     case 0: x.label = any_of(c, "label ", 9); break;
     case 1: x.label.reset(); break;
     case 2: x.tags.insert(any_of(c, "t", 4)); break;
@@ -163,7 +171,9 @@ template <class Stay> void change_stay(Stay& x, chance_source& c) {
     case 2:
     case 3: x.uses += long(c.below(9)) - 4; break;
     default:
-        if constexpr (requires { x.expires; }) switch (c.below(6)) {
+        if constexpr (requires { x.expires; }) switch (c.below(8)) {
+            case 6:
+            case 7: x.seat = std::int64_t(c.below(100)); break;
             case 0: x.tags.insert(any_of(c, "t", 4)); break;
             case 1: x.tags.clear(); break;
             case 2: x.expires(std::chrono::milliseconds(c.below(90'000))); break;
@@ -179,7 +189,10 @@ inline void change_thing(stay& x, chance_source& c) { change_stay(x, c); }
 
 inline void change_policies(policies& x, chance_source& c) {
     auto k = any_of(c, "k", 3), e = any_of(c, "e", 3);
-    switch (c.below(27)) {
+    switch (c.below(30)) {
+    case 27:
+    case 28: x.cursors[k][std::int64_t(c.below(3))] = std::string(c.below(50), 'c'); break;
+    case 29: c.happens(0.5) ? void(x.cursors.erase(k)) : c.happens(0.8) ? x.cursors[k]->clear() : x.cursors.clear(); break;
     case 25: x.cursor = e; break;
     case 26: c.happens(0.7) ? void(x.cursor = std::string(c.below(200), 'c')) : x.cursor.reset(); break;
     case 19: x.online[k](std::chrono::milliseconds(c.below(60'000))); break;
@@ -242,7 +255,10 @@ template <class Thing> void change_common(Thing& t, chance_source& c) {
 inline void change_thing(one::thing& t, chance_source& c) {
     auto k = any_of(c, "k", 3);
     auto n = std::int64_t(c.below(3)) - 1;
-    switch (c.below(23)) {
+    switch (c.below(26)) {
+    case 23:
+    case 24: t.pointers[k] = std::int64_t(c.below(100)); break;
+    case 25: c.happens(0.7) ? void(t.pointers.erase(k)) : t.pointers.clear(); break;
     case 12: t.marked.join({std::uint64_t(1) << c.below(10)}); break;
     case 13: t.marked_by[k]->join({std::uint64_t(1) << c.below(10)}); break;
     case 14: c.happens(0.5) ? t.marked.reset() : void(t.marked_by.erase(k)); break;
