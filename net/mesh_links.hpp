@@ -30,7 +30,8 @@ struct mesh::connection {
     std::unique_ptr<timer> watch;
     nanoseconds heard{};
     std::set<std::string, std::less<>> theirs; // spaces that it has
-    std::set<std::string> wait_for_idle;       // spaces that may go on when nothing is unsent
+    std::vector<std::string> wait_for_idle;    // spaces that may go on when nothing is unsent, each in its turn
+    bool one_goes_on = false;                  // one of them was told, and may be about to say something
     std::uint64_t messages_in = 0, messages_out = 0;
     std::size_t questions = 0; // of a tool, not yet answered
 };
@@ -387,8 +388,24 @@ public:
         auto it = links.find(to);
         auto s = spaces.find(name);
         if (it == links.end() || s == spaces.end()) return;
-        if (it->second->flushing) return void(it->second->wait_for_idle.insert(name));
-        s->second.tell([to](space_side& x) { x.idle(to); }, true);
+        auto& line = it->second->wait_for_idle;
+        if (std::find(line.begin(), line.end(), name) == line.end()) line.push_back(name);
+        let_one_go_on(*it->second);
+    }
+    /// What one says is sent before the next is asked: many that are busy do not fill the queue, and all have their turn.
+    void let_one_go_on(connection& c) {
+        while (!c.flushing && !c.one_goes_on && !c.wait_for_idle.empty()) {
+            auto s = spaces.find(c.wait_for_idle.front());
+            c.wait_for_idle.erase(c.wait_for_idle.begin());
+            if (s == spaces.end()) continue;
+            c.one_goes_on = !mutant("mesh_lets_all_go_on_at_once");
+            auto went_on = [weak = weak_from_this(), to = c.number] {
+                auto self = weak.lock();
+                auto it = self ? self->links.find(to) : decltype(self->links.find(to))();
+                if (self && it != self->links.end()) it->second->one_goes_on = false, self->let_one_go_on(*it->second);
+            };
+            s->second.tell([to = c.number, e = executor, went_on](space_side& x) { x.idle(to), boost::asio::post(e, went_on); }, true);
+        }
     }
     awaitable<void> flush(connected c) {
         try {
@@ -399,7 +416,7 @@ public:
         }
         c->flushing = false;
         if (c->congested && c->over->queued_bytes() <= options.congested_bytes / 4) congest(*c, false);
-        for (auto& name : std::exchange(c->wait_for_idle, {})) when_idle(c->number, name);
+        let_one_go_on(*c);
     }
     /// Later: the space may be in the middle of saying what congests.
     void congest(connection& c, bool is) {

@@ -171,6 +171,43 @@ TEST_F(mesh_test, a_space_is_told_when_its_link_is_idle) {
     ASSERT_TRUE(until([&] { return a.main->idles.size() == 3; }));
 }
 
+// Each says as much as a link sends at once, again and again: what the last one said is away before the next is asked.
+TEST_F(mesh_test, spaces_that_wait_for_an_idle_link_go_on_one_by_one) {
+    struct talker : listener {
+        mesh_test::node* at = nullptr;
+        std::unique_ptr<space_line> line;
+        std::size_t unsent = 0, turns = 0;
+        void idle(peer_number p) override {
+            unsent = std::max(unsent, at->m->links()[0].unsent_bytes);
+            if (++turns > 20) return;
+            line->send(p, word::state_chunk{turns, "", std::string(100'000, 'x'), "", false});
+            line->when_idle(p);
+        }
+    };
+    auto& a = make();
+    auto& b = make({a.address()});
+    std::vector<std::shared_ptr<talker>> talkers;
+    std::vector<std::pair<std::shared_ptr<listener>, std::unique_ptr<space_line>>> others;
+    for (auto name : {"one", "two", "three", "four"}) {
+        auto t = std::make_shared<talker>();
+        t->at = &a, t->line = a.m->open_space(name, io.get_executor(), t);
+        talkers.push_back(t);
+        auto other = std::make_shared<listener>();
+        others.emplace_back(other, b.m->open_space(name, io.get_executor(), other));
+    }
+    ASSERT_TRUE(until([&] { return std::all_of(talkers.begin(), talkers.end(), [&](auto& t) { return t->peer(b.id()); }); }));
+    for (auto& t : talkers) t->line->when_idle(t->peer(b.id()));
+    std::size_t widest = 0;
+    ASSERT_TRUE(until([&] {
+        auto [least, most] = std::minmax_element(talkers.begin(), talkers.end(), [](auto& x, auto& y) { return x->turns < y->turns; });
+        widest = std::max(widest, (*most)->turns - (*least)->turns);
+        return (*least)->turns > 20;
+    }));
+    EXPECT_LE(widest, 1u) << "all have their turn";
+    for (auto& t : talkers) EXPECT_EQ(t->unsent, 0u);
+    for (auto& t : talkers) t->line.reset();
+}
+
 TEST_F(mesh_test, nodes_that_know_one_of_them_come_to_know_all) {
     auto& a = make();
     auto first = a.address();
