@@ -38,8 +38,8 @@ answer spend(cluster& c, std::size_t i, std::int64_t n, nanoseconds deadline = 1
 }
 /// What f says of the purse at that node.
 template <class F> auto asked(cluster& c, std::size_t i, F f) {
-    using answer = std::invoke_result_t<F, dunlin::ref<purse>&>;
-    return c.run(i, [f](dunlin::node& node) -> awaitable<answer> {
+    using said = std::invoke_result_t<F, dunlin::ref<purse>&>;
+    return c.run(i, [f](dunlin::node& node) -> awaitable<said> {
         dunlin::ref<purse> p = co_await node.open<purse>("p");
         co_return f(p);
     });
