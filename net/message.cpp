@@ -134,7 +134,7 @@ struct message_writer {
                 out.u(0), out.bytes(c.type), types.push_back(c.type);
             else
                 out.u(t + 1);
-            out.bytes(c.key), out.u32(c.field), writer(c.writer), out.u(c.stamp), out.u8(c.held | !c.below.empty() << 1);
+            out.bytes(c.key), out.u32(c.field), writer(c.writer), out.u(c.stamp), out.u8(std::uint8_t(c.held + 2 * !c.below.empty()));
             if (!c.below.empty()) out.bytes(c.below);
             if (c.held) out.bytes(c.value);
         }

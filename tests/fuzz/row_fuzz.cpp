@@ -124,7 +124,7 @@ struct file {
         must(!failed, "the file does not open");
         space = rows.intern(name_kind::space, "main");
         type = rows.intern(name_kind::type, "every");
-        for (std::uint8_t n : {1, 2, 3}) writers[n - 1] = rows.intern(name_kind::writer, view_of_writer(lone::writer_of(n)));
+        for (std::uint8_t n = 1; n <= 3; ++n) writers[n - 1] = rows.intern(name_kind::writer, view_of_writer(lone::writer_of(n)));
         poll();
     }
     void poll() { io.restart(), io.poll(); }
