@@ -48,7 +48,7 @@ void space_body::say_asides() {
     for (auto& [o, a] : std::exchange(asides_, {})) {
         cell c{o->type->name, o->key, a.field, a.stamp, table_.id(self_), a.held, std::move(a.value), a.below};
         auto later_than = [&](cells::value const* v) {
-            if (v && when_of(c) < when_of(*v)) c.stamp = v->stamp + 1;
+            if (v && (when_of(c) < when_of(*v) || (when_of(c) == when_of(*v) && !mutant("ephemeral_survives_an_erase_of_its_stamp")))) c.stamp = v->stamp + 1;
         };
         if (c.field == cells::erased)
             cells_.each(c.type, c.key, [&](auto&, auto& v) { later_than(&v); });

@@ -70,6 +70,7 @@ ephemeral ephemeral_erased_with_its_key_is_not_told sim_tests ephemeral_map.*
 ephemeral ephemeral_is_forgotten_before_its_element crdt_tests ephemeral_map.*
 ephemeral ephemeral_is_dropped_while_written     lib_tests   cells.below_a_map*
 ephemeral ephemeral_taken_back_goes_first        net_tests   cells.a_full_table*
+ephemeral ephemeral_survives_an_erase_of_its_stamp lib_tests cells.said_just_before*
 ephemeral mesh_lets_all_go_on_at_once            net_tests   mesh_test.spaces_that_wait*
 ephemeral expiry_keeps_what_was_not_begun        sim_tests   ephemeral_map.of_what_*
 snapshot  snapshot_shows_what_is_over            sim_tests   expiry.that_a_program*

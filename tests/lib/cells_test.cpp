@@ -236,3 +236,21 @@ TEST(cells, whose_path_is_none_are_kept_and_shown_nowhere) {
     EXPECT_TRUE(f.heights.contains("d"));
     EXPECT_FALSE(s.body->told().find("swarm", "k", heights, of_key("b"))) << "no value of the field";
 }
+
+// Both are said behind what a clock that is ahead has said: the second is later than the first, and not only than that.
+TEST(cells, said_just_before_an_erase_go_with_it_whatever_the_clocks) {
+    nest s;
+    s.get<bird>().name = "dunlin";
+    s.body->seal();
+    auto ahead = s.now() + hybrid_clock::of(std::chrono::hours(48));
+    auto height = field_id("height", "Ti");
+    s.hear({"bird", "k", cells::erased, ahead, lone::writer_of(9), false, ""});
+    s.get<bird>().height = 5;
+    s.body->seal();
+    ASSERT_EQ(s.body->told().find("bird", "k", height)->stamp, ahead + 1);
+    s.erase<bird>();
+    s.body->seal();
+    EXPECT_FALSE(s.body->told().find("bird", "k", height));
+    s.get<bird>().name = "anew";
+    EXPECT_TRUE(s.get<bird>().height.empty());
+}
